@@ -1,0 +1,1 @@
+"""The stages as Beam transforms, all I/O, and the command line."""

@@ -1,0 +1,1 @@
+"""What a record is. This package imports nothing of ours."""

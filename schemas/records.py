@@ -1,0 +1,182 @@
+"""The rows of every table, as NamedTuples. ``schemas.arrow`` derives each table's Arrow schema from them.
+
+Texts are Unicode NFC unless a field says *raw*. Times are ISO 8601 in UTC. Digests are lower-case hex.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CaptionCandidate(NamedTuple):
+    """One text that may describe an image. ``kind`` is a `filters.harvest.CaptionKind` value, ``text`` is raw."""
+
+    kind: str
+    text: str
+    dom_path: str
+
+
+class Verdict(NamedTuple):
+    """One filter's recorded decision. ``filter_id`` is ``name@version``; ``score`` is None where unknown."""
+
+    filter_id: str
+    outcome: str
+    reason: str
+    score: float | None
+    threshold: float | None
+
+
+class Consent(NamedTuple):
+    """One piece of consent evidence: the channel it came by, its raw value, and what it says."""
+
+    channel: str
+    value: str
+    allowed: bool
+
+
+class PageRow(NamedTuple):
+    """One page or source unit that was looked at. ``reason`` is empty where it was read."""
+
+    page_url: str
+    source_kind: str
+    source: str
+    source_offset: int | None
+    source_digest: str
+    http_status: int | None
+    captured_at: str
+    charset: str
+    images: int
+    outcome: str
+    reason: str
+    detail: str
+
+
+class CandidateRow(NamedTuple):
+    """One image on one page with every caption candidate, or (``unit`` not "image") one source unit that failed.
+
+    ``unit`` is image, page, record, row or source. ``reason`` is set only where extraction itself dropped the row.
+    """
+
+    candidate_id: str
+    unit: str
+    image_url: str
+    page_url: str
+    page_title: str
+    captions: list[CaptionCandidate]
+    source_kind: str
+    source: str
+    source_offset: int | None
+    source_digest: str
+    captured_at: str
+    reason: str
+    detail: str
+
+
+class ScreenedRow(NamedTuple):
+    """What screening made of one candidate: the caption chosen and cleaned, every score, the outcome."""
+
+    candidate_id: str
+    unit: str
+    image_url: str
+    page_url: str
+    caption: str
+    caption_kind: str
+    caption_path: str
+    caption_raw: str
+    steps: list[str]
+    morphemes: int
+    outcome: str
+    reason: str
+    detail: str
+    verdicts: list[Verdict]
+
+
+class ImageRow(NamedTuple):
+    """One distinct image URL after fetching. Pixels are those of the stored image unless named original.
+
+    ``staging_offset`` and ``staging_length`` are bytes of the stored JPEG inside the staging tar. Hashes are hex of
+    64 bits, most significant bit first, as `imagehash` prints them.
+    """
+
+    image_url: str
+    final_url: str
+    fetched_at: str
+    http_status: int | None
+    address: str
+    consent: list[Consent]
+    outcome: str
+    reason: str
+    detail: str
+    raw_sha256: str
+    raw_bytes: int
+    raw_format: str
+    stored_sha256: str
+    stored_bytes: int
+    width: int
+    height: int
+    original_width: int
+    original_height: int
+    orientation: int
+    frames: int
+    reencoded: bool
+    phash: str
+    dhash: str
+    scores: list[Score]
+    staging: str
+    staging_offset: int
+    staging_length: int
+
+
+class Score(NamedTuple):
+    """One measured number of an image, by name; the unit stands in `filters.image`."""
+
+    name: str
+    value: float
+
+
+class ClusterRow(NamedTuple):
+    """One fetched image's place among its duplicates. ``distance`` is in bits to the representative's hash."""
+
+    image_url: str
+    cluster: str
+    representative_url: str
+    match: str
+    distance: int
+    size: int
+
+
+class OutcomeRow(NamedTuple):
+    """The end of one candidate's story: kept, or dropped at ``stage`` for ``reason``. The ledger counts these."""
+
+    candidate_id: str
+    unit: str
+    image_url: str
+    page_url: str
+    caption: str
+    stage: str
+    outcome: str
+    reason: str
+    detail: str
+    winner_id: str
+    verdicts: list[Verdict]
+    source_kind: str
+    source: str
+    source_offset: int | None
+    source_digest: str
+    captured_at: str
+
+
+class SelectedRow(NamedTuple):
+    """One sample to pack: its key, text, metadata (canonical JSON) and where its image bytes lie."""
+
+    key: str
+    caption: str
+    metadata: str
+    lineage: str
+    image_url: str
+    width: int
+    height: int
+    stored_sha256: str
+    staging: str
+    staging_offset: int
+    staging_length: int
