@@ -73,16 +73,27 @@ class CandidateRow(NamedTuple):
 
 
 class ScreenedRow(NamedTuple):
-    """What screening made of one candidate: the caption chosen and cleaned, every score, the outcome."""
+    """A candidate with what screening made of it: the caption chosen and cleaned, every score, the outcome.
+
+    ``why`` says what evidence chose the caption; ``steps`` name the cleaning steps that changed it.
+    """
 
     candidate_id: str
     unit: str
     image_url: str
     page_url: str
+    page_title: str
+    captions: list[CaptionCandidate]
+    source_kind: str
+    source: str
+    source_offset: int | None
+    source_digest: str
+    captured_at: str
     caption: str
     caption_kind: str
     caption_path: str
     caption_raw: str
+    why: str
     steps: list[str]
     morphemes: int
     outcome: str
@@ -95,7 +106,8 @@ class ImageRow(NamedTuple):
     """One distinct image URL after fetching. Pixels are those of the stored image unless named original.
 
     ``staging_offset`` and ``staging_length`` are bytes of the stored JPEG inside the staging tar. Hashes are hex of
-    64 bits, most significant bit first, as `imagehash` prints them.
+    64 bits (``phash256``: of 256), most significant bit first, as `imagehash` prints them. ``clear_bits`` is how many bits
+    of the pHash are more than noise, 0 to 64.
     """
 
     image_url: str
@@ -120,7 +132,9 @@ class ImageRow(NamedTuple):
     frames: int
     reencoded: bool
     phash: str
+    phash256: str
     dhash: str
+    clear_bits: int
     scores: list[Score]
     staging: str
     staging_offset: int
@@ -135,13 +149,21 @@ class Score(NamedTuple):
 
 
 class ClusterRow(NamedTuple):
-    """One fetched image's place among its duplicates. ``distance`` is in bits to the representative's hash."""
+    """One fetched image's place among its duplicates.
+
+    ``cluster`` is the sha256 of the representative's bytes. ``match`` is unique, exact or near; ``proposed_by`` and
+    ``confirmed_by`` name the hashes that said so. ``distance`` (of 64 bits) and ``verify_distance`` (of 256) are to the
+    representative. ``size`` counts the images of the cluster.
+    """
 
     image_url: str
     cluster: str
     representative_url: str
     match: str
+    proposed_by: str
+    confirmed_by: str
     distance: int
+    verify_distance: int
     size: int
 
 
@@ -166,17 +188,43 @@ class OutcomeRow(NamedTuple):
     captured_at: str
 
 
+class LineageRow(NamedTuple):
+    """Where and when a sample was found and fetched: what differs between two crawls of the same web.
+
+    It is published beside the shards and not inside them, so that the same content has the same shards.
+    """
+
+    key: str
+    source_kind: str
+    source: str
+    source_offset: int | None
+    source_digest: str
+    captured_at: str
+    page_url: str
+    image_url: str
+    final_url: str
+    fetched_at: str
+    http_status: int | None
+    address: str
+    consent: list[Consent]
+
+
 class SelectedRow(NamedTuple):
-    """One sample to pack: its key, text, metadata (canonical JSON) and where its image bytes lie."""
+    """One sample to pack: its key, text, metadata (canonical JSON), lineage, and where its image bytes lie."""
 
     key: str
     caption: str
     metadata: str
-    lineage: str
-    image_url: str
-    width: int
-    height: int
-    stored_sha256: str
+    lineage: LineageRow
     staging: str
     staging_offset: int
     staging_length: int
+
+
+class Contender(NamedTuple):
+    """A candidate that passed every filter, with its image and its place among duplicates."""
+
+    screened: ScreenedRow
+    image: ImageRow
+    cluster: ClusterRow
+    verdicts: list[Verdict]

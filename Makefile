@@ -1,0 +1,38 @@
+# Python 3.11 or 3.12 and make are all that must be there. Everything else goes into .venv/.
+PYTHON := $(shell for p in python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+.PHONY: demo test check bench lock clean
+
+demo: .venv/ready ## the embedded Korean web, crawled and curated into out/demo/
+	$(BIN)/harubang run workflows/demo.yaml --out out/demo
+
+test: .venv/ready ## lint, types, import rules, tests
+	$(MAKE) check
+	$(BIN)/pytest -q
+
+check: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/ready ## measurements; each script prints a table
+	for script in tests/bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# kiwipiepy-model is data in a source archive, so it alone is not a wheel; no compiler is called.
+.venv/ready: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or 3.12 is needed; install one of them"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes \
+		--only-binary :all: --no-binary kiwipiepy-model -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+lock: .venv/ready ## resolve requirements.lock anew from pyproject.toml (uv must be installed)
+	uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra test --extra img2dataset \
+		--generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements.lock
+
+clean:
+	rm -rf .venv out

@@ -1,0 +1,45 @@
+"""ai.txt as Spawning defined it: robots.txt's grammar at ``/ai.txt``, refusing media by file type.
+
+``Disallow: *.jpg`` under ``User-Agent: *`` keeps JPEG files out of training data. Other files that go by the name of
+ai.txt hold no such rule, and so refuse nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from protego import Protego
+
+from schemas.identity import sha256_hex
+
+WELL_KNOWN: Final = "/ai.txt"
+CHANNEL: Final = "ai.txt"
+
+IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".bmp", ".tif", ".tiff")
+
+
+class AiTxt(NamedTuple):
+    """A parsed ai.txt, for one agent."""
+
+    rules: Protego
+    agent: str
+    sha256: str
+
+    def refuses(self, url: str, *, is_image: bool) -> bool:
+        """Return whether ``url`` (in normal form) is refused, by its path or as what it is.
+
+        The type of an image whose path has no suffix of an image is not known before it is asked for; it is refused
+        where any common image type is.
+        """
+        if not self.rules.can_fetch(url, self.agent):
+            return True
+        path = url.partition("?")[0]
+        if not is_image or path.lower().endswith(IMAGE_SUFFIXES):
+            # Suffixes are written in lower case in ai.txt, and in any case in URLs.
+            return is_image and not self.rules.can_fetch(path.lower(), self.agent)
+        return not all(self.rules.can_fetch(path + suffix, self.agent) for suffix in IMAGE_SUFFIXES)
+
+
+def parse(body: bytes, agent: str) -> AiTxt:
+    """Return the rules of an ai.txt for the product token ``agent``; bytes that are no UTF-8 are replaced."""
+    return AiTxt(Protego.parse(body.decode("utf-8-sig", "replace").replace("\x00", "")), agent, sha256_hex(body))

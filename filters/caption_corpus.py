@@ -1,0 +1,91 @@
+"""What a corpus says about a text: how many images carry it, how many texts are made from its template.
+
+Counting groups by cheap keys that need no morphology, so that it can run over every candidate before any is judged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from filters.caption import NOT_COUNTED, TextCounts
+from filters.clean import clean
+from schemas.records import CaptionCandidate
+
+_NOT_ALNUM: Final = re.compile(r"[\W_]+")
+_HOST: Final = re.compile(r"[a-z]+://(?:[^/?#@]*@)?(?:www\.)?([^/?#:]+)", re.IGNORECASE)
+_DIGITS: Final = re.compile(r"\d+")
+_PLACE: Final = re.compile(
+    r"(?<![가-힣])(?:(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주|충청|전라|경상)"
+    r"(?:특별자치|특별|광역)?[시도]?"
+    r"|[가-힣]{1,6}(?:특별시|광역시|시|군|구|읍|면|동|리|역|점|정류장|터미널|공항|항|초등학교|중학교|고등학교|대학교|병원"
+    r"|아파트))(?![가-힣])"
+)
+
+
+class CaptionInput(NamedTuple):
+    """One image with the texts that may describe it, and the page they stand on."""
+
+    captions: Sequence[CaptionCandidate]
+    page_title: str = ""
+    page_url: str = ""
+    image_url: str = ""
+
+
+def site_of(page_url: str) -> str:
+    """Return the site that frequencies of a page's texts are counted by: its host, without "www."."""
+    match = _HOST.match(page_url)
+    return match[1].casefold() if match else ""
+
+
+class CorpusEvidence(Protocol):
+    """The counts of a corpus, looked up by site and cleaned text."""
+
+    def counts(self, site: str, text: str, /) -> TextCounts:
+        """Return how often ``text`` stands over distinct images; `NOT_COUNTED` where it was not counted."""
+        ...
+
+
+def text_key(text: str) -> str:
+    """Return what equal texts have in common: ``text`` (cleaned) without spaces, signs and case."""
+    return _NOT_ALNUM.sub("", text).casefold()
+
+
+def template_key(text: str) -> str:
+    """Return ``text`` (cleaned) with its digits and place names folded.
+
+    "제주시 101번 버스 시간표" gives "@ 0번 버스 시간표". Places are told by their endings (시, 동, 역, 점 …) and
+    not by a dictionary; a word too many that is folded joins templates only among texts otherwise equal.
+    """
+    return _PLACE.sub("@", _DIGITS.sub("0", text)).casefold()
+
+
+class CountedCorpus:
+    """Evidence counted over inputs that fit in memory."""
+
+    def __init__(self, inputs: Iterable[CaptionInput]) -> None:
+        site_images: dict[tuple[str, str], set[str]] = {}
+        images: dict[str, set[str]] = {}
+        templates: dict[tuple[str, str], set[str]] = {}
+        for item in inputs:
+            site = site_of(item.page_url)
+            for text in {clean(candidate.text).text for candidate in item.captions} - {""}:
+                key = text_key(text)
+                site_images.setdefault((site, key), set()).add(item.image_url)
+                images.setdefault(key, set()).add(item.image_url)
+                templates.setdefault((site, template_key(text)), set()).add(key)
+        self._site_images = {key: len(found) for key, found in site_images.items()}
+        self._images = {key: len(found) for key, found in images.items()}
+        self._templates = {key: len(found) for key, found in templates.items()}
+
+    def counts(self, site: str, text: str, /) -> TextCounts:
+        """Return the counts of ``text`` on ``site``."""
+        key = text_key(text)
+        if key not in self._images:
+            return NOT_COUNTED
+        return TextCounts(
+            self._site_images.get((site, key), 0),
+            self._images[key],
+            self._templates.get((site, template_key(text)), 0),
+        )

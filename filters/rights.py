@@ -1,0 +1,49 @@
+"""What a response says about the use of its content: every channel that comes with it, as consent evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from filters import content_usage, robots_tag, tdmrep
+from schemas.records import Consent
+
+_NAMES: Final = frozenset({"x-robots-tag", tdmrep.NAME, "content-usage"})
+
+
+def response_consent(
+    headers: Iterable[tuple[str, str]],
+    metas: Sequence[tuple[str, str]] = (),
+    *,
+    agent: str,
+    reservation: tdmrep.Reservation | None = None,
+) -> list[Consent]:
+    """Return the consent evidence of one response, in the order of its channels; empty where nothing is said.
+
+    Args:
+        headers: (name, value) of each header line, names in any case.
+        metas: (name, content) of a page's metas, ``http-equiv`` counting as a name.
+        agent: our product token, as in ``harubang``.
+        reservation: the entry of the site's TDMRep file that matches, if any.
+    """
+    lines: dict[str, list[str]] = {}
+    for name, value in headers:
+        if name.lower() in _NAMES:
+            lines.setdefault(name.lower(), []).append(value)
+    found = (
+        robots_tag.header_consent(lines.get("x-robots-tag", ()), agent),
+        robots_tag.meta_consent(metas, agent),
+        tdmrep.consent(reservation, lines.get(tdmrep.NAME, ()), metas),
+        content_usage.header_consent(lines.get("content-usage", ())),
+    )
+    return [consent for consent in found if consent is not None]
+
+
+def page_refusal(headers: Iterable[tuple[str, str]], metas: Sequence[tuple[str, str]], *, agent: str) -> Consent | None:
+    """Return the first refusal among what a page says of itself in headers and metas, or None."""
+    return next((c for c in response_consent(headers, metas, agent=agent) if not c.allowed), None)
+
+
+def refused(consents: Iterable[Consent]) -> bool:
+    """Return whether any of ``consents`` is a refusal."""
+    return not all(consent.allowed for consent in consents)

@@ -1,0 +1,43 @@
+"""``harubang caption``: every line of a stream explained, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from filters.caption_engine import CaptionRules, explain_line
+
+_RULES = CaptionRules()
+
+
+class Redaction(msgspec.Struct, frozen=True):
+    """A stretch of the raw line that was hidden: what it was, and [start, end) in characters."""
+
+    kind: str
+    span: tuple[int, int]
+
+
+class CaptionAnswer(msgspec.Struct, frozen=True):
+    """What the engine makes of one line. ``scores`` maps a filter to its score, None where it had no evidence."""
+
+    raw: str
+    caption: str
+    outcome: str
+    reason: str
+    scores: dict[str, float | None]
+    concepts: list[str]
+    redactions: list[Redaction]
+
+
+def explain_lines(stream: Iterable[bytes]) -> Iterator[CaptionAnswer]:
+    """Yield the answer to each line of ``stream``, in order. Bytes that are not UTF-8 become U+FFFD."""
+    for line in stream:
+        yield explain(line.rstrip(b"\r\n").decode("utf-8", "replace"))
+
+
+def explain(raw: str) -> CaptionAnswer:
+    """Return the answer to one text."""
+    judged = explain_line(raw, _RULES)
+    scores = {verdict.filter_id.split("@", 1)[0]: verdict.score for verdict in judged.verdicts}
+    return CaptionAnswer(raw, judged.caption, judged.outcome, judged.reason, scores, [], [])

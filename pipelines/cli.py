@@ -1,0 +1,171 @@
+"""The command line. Exit 0: done; 1: a check failed; 2: the input is wrong; 3: a stage failed and can be resumed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from pipelines.caption_lines import explain_lines
+from pipelines.dataset import DatasetManifest, Ledger
+from pipelines.errors import InputRefused, StageFailed
+from pipelines.plan import describe_plan
+from pipelines.run import Run, locked, read_run_record
+from pipelines.runner import parse_options
+from pipelines.status import current_ledger, run_status
+from pipelines.trace import tell, trace
+from pipelines.verify import verify
+from pipelines.workflow import load_workflow
+
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
+_SET = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a workflow key.")
+_OUT = click.option("--out", required=True, metavar="DIR", help="Output folder; a run into it resumes by itself.")
+_DIR = click.argument("folder", metavar="DIR")
+
+
+def _say_json(value: Any) -> None:
+    click.echo(msgspec.json.encode(value).decode())
+
+
+@click.group()
+@click.version_option(package_name="harubang")
+def cli() -> None:
+    """From web pages to a curated Korean image–text dataset, with an account of every candidate."""
+
+
+@cli.command()
+@click.argument("workflow")
+@_OUT
+@_SET
+@click.argument("beam_options", nargs=-1, type=click.UNPROCESSED)
+def run(workflow: str, out: str, overrides: Sequence[str], beam_options: Sequence[str]) -> None:
+    """Run WORKFLOW into DIR. Stages that are committed are skipped. Beam's own options follow ``--``."""
+    options = parse_options(beam_options)
+    loaded = load_workflow(workflow, overrides)
+    task = Run(loaded, out, options)
+    task.plan()
+    with locked(out):
+        manifest = task.execute()
+    click.echo(_closing_table(out, manifest))
+
+
+@cli.command()
+@click.argument("workflow")
+@_OUT
+@_SET
+def plan(workflow: str, out: str, overrides: Sequence[str]) -> None:
+    """Say what a run of WORKFLOW into DIR would do, and why. Nothing is written."""
+    task = Run(load_workflow(workflow, overrides), out, parse_options([]))
+    record = read_run_record(out)
+    for line in describe_plan(task.plan(), record.fingerprints if record is not None else {}):
+        click.echo(f"{line.stage:<8} {line.action:<5} {Path(line.folder).name:<18} {line.why}")
+
+
+@cli.command()
+@_DIR
+@_AS_JSON
+def status(folder: str, as_json: bool) -> None:
+    """Show the stages of the run in DIR: state, counts, progress."""
+    found = run_status(folder)
+    if as_json:
+        _say_json(found)
+        return
+    for stage in found.stages:
+        counts = "  ".join(f"{heading} {number:,}" for heading, number in stage.counts.items() if ":" not in heading)
+        click.echo(f"{stage.stage:<8} {stage.state:<10} {counts or (f'{stage.done:,} done' if stage.done else '')}")
+
+
+@cli.command()
+@_DIR
+@_AS_JSON
+def ledger(folder: str, as_json: bool) -> None:
+    """Show the books of the run in DIR: candidates = kept + dropped by reason. Exit 1 where they do not balance."""
+    found = current_ledger(folder)
+    if as_json:
+        _say_json(found)
+    else:
+        click.echo(_ledger_table(found))
+    if not found.balanced:
+        sys.exit(1)
+
+
+@cli.command(name="trace")
+@_DIR
+@click.argument("identity", metavar="ID")
+@_AS_JSON
+def trace_command(folder: str, identity: str, as_json: bool) -> None:
+    """Tell the story of ID in DIR: a sample key, candidate id, URL or sha256."""
+    story = trace(folder, identity)
+    if as_json:
+        _say_json(story)
+        return
+    for line in tell(story):
+        click.echo(line)
+
+
+@cli.command(name="verify")
+@_DIR
+@_AS_JSON
+def verify_command(folder: str, as_json: bool) -> None:
+    """Check every byte in DIR against its manifests. Exit 1 where anything differs."""
+    found = verify(folder)
+    if as_json:
+        _say_json(found._asdict())
+    else:
+        click.echo(f"root {found.root or '-'}\n{'ok' if found.ok else f'{len(found.problems)} problems'}")
+        for problem in found.problems:
+            click.echo(f"  {problem}")
+    if not found.ok:
+        sys.exit(1)
+
+
+@cli.command()
+@_AS_JSON
+def caption(as_json: bool) -> None:
+    """Judge captions from standard input: one line in, one answer out, in order."""
+    for answer in explain_lines(sys.stdin.buffer):
+        if as_json:
+            _say_json(answer)
+        else:
+            reason = f" {answer.reason}" if answer.reason else ""
+            click.echo(f"{answer.outcome}{reason}\t{answer.caption}")
+
+
+def _ledger_table(books: Ledger) -> str:
+    lines = [f"{'candidates':<28}{books.candidates:>10,}", f"{'kept':<28}{books.kept:>10,}"]
+    by_number = sorted(books.dropped.items(), key=lambda pair: (-pair[1], pair[0]))
+    lines += [f"{'dropped: ' + reason:<28}  {number:>8,}" for reason, number in by_number]
+    return "\n".join([*lines, "balanced" if books.balanced else "NOT balanced"])
+
+
+def _closing_table(out: str, manifest: DatasetManifest) -> str:
+    place = Path(out)
+    return "\n".join(
+        [
+            "",
+            _ledger_table(manifest.ledger),
+            "",
+            f"shards   {place / 'dataset' / 'shards'}",
+            f"parquet  {place / 'dataset' / 'parquet'}",
+            f"report   {place / 'report.html'}",
+            f"root     {manifest.root}",
+        ]
+    )
+
+
+def main() -> None:
+    """Run the command line and turn the two ways of ending badly into one line and an exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except (InputRefused, StageFailed) as error:
+        click.echo(f"harubang: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        click.echo(f"harubang: {error.format_message()}; see harubang --help", err=True)
+        sys.exit(InputRefused.exit_code)
+    except click.Abort:
+        sys.exit(StageFailed.exit_code)

@@ -1,0 +1,239 @@
+"""The crawl stage: seed pages and sitemaps to WARC files, round by round.
+
+A round fetches its frontier, hosts spread over partitions so that one host is asked by one worker at a time, and
+archives the pages it may keep. The links found make the next frontier, until the depth, the scope or the page limit
+ends it. Every URL that was asked for has a row: archived, passed over, refused or failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import apache_beam as beam
+from filters.harvest import harvest
+
+from filters.charset import decode_page
+from filters.rights import page_refusal
+from filters.url import host_of, normalize, origin_of
+from pipelines import storage
+from pipelines.exchange import Slice, group, read_slices, write_slices
+from pipelines.fetch import interleave
+from pipelines.parts import AttemptPlace, Done, read_rows, write_part
+from pipelines.progress import ProgressNotes
+from pipelines.sitemap import parse_sitemap
+from pipelines.stage import Attempt, merge_done, outcome_tallies
+from pipelines.warc import WarcWriter
+from pipelines.web_client import Fetched, Network, WebClient
+from pipelines.workflow import Crawl
+from schemas.identity import partition_of, sha256_hex
+from schemas.reasons import NO_REASON, Outcome, Reason
+from schemas.records import PageRow
+
+VERSION = 1
+"""Grows with every change of what a crawl visits or archives."""
+
+PARTITIONS = 16
+"""Over which hosts are spread in a round."""
+ACCEPT = "text/html,application/xhtml+xml;q=0.9,application/xml;q=0.8"
+PASSED = "passed_over"
+"""In the books of pages: a sitemap, a redirect, or something that is not HTML."""
+_MAX_URL = 2_048  # longer links are traps: calendars, session paths
+
+
+class Visit(NamedTuple):
+    """A URL to ask for. ``depth`` is how many links lie between it and a seed; a sitemap's pages are seeds."""
+
+    depth: int
+    url: str
+    sitemap: bool
+
+
+class Scope:
+    """Which URLs a crawl may visit: those with one of the prefixes, whose host may start with ``*.``.
+
+    Without prefixes: the hosts and ports of the seeds, by http or https.
+    """
+
+    def __init__(self, crawl: Crawl) -> None:
+        origins = sorted({origin_of(visit.url) for visit in first_frontier(crawl)})
+        self._prefixes = [urlsplit(prefix) for prefix in crawl.scope or origins]
+        self._any_scheme = not crawl.scope
+
+    def holds(self, url: str) -> bool:
+        """Tell whether ``url``, normalised, is inside."""
+        parts = urlsplit(url)
+        return len(url) <= _MAX_URL and any(
+            (self._any_scheme or parts.scheme == prefix.scheme)
+            and fnmatchcase(parts.netloc, prefix.netloc)
+            and parts.path.startswith(prefix.path or "/")
+            for prefix in self._prefixes
+        )
+
+
+class _Archive:
+    """What one partition of a round writes: its WARC file, its page rows, what to visit next."""
+
+    def __init__(self, writer: WarcWriter, agent: str) -> None:
+        self._writer = writer
+        self._agent = agent
+        self.pages: list[PageRow] = []
+        self.next: set[Visit] = set()
+
+    def take(self, visit: Visit, fetched: Fetched) -> None:
+        """Account for one answer: archive it, follow it, or say why not."""
+        if fetched.reason:
+            self._row(fetched, Outcome.DROP, fetched.reason, fetched.detail)
+        elif visit.sitemap:
+            self._follow_sitemap(visit, fetched)
+        elif fetched.final_url != fetched.url:
+            # Visited under its own name, if that is in scope, so that a page is archived once whatever leads to it.
+            self.next.add(Visit(visit.depth, fetched.final_url, False))
+            self._row(fetched, Outcome.DROP, NO_REASON, f"redirects to {fetched.final_url}"[:200])
+        else:
+            self._take_page(visit, fetched)
+
+    def _follow_sitemap(self, visit: Visit, fetched: Fetched) -> None:
+        found = parse_sitemap(fetched.body)
+        for location in found.locations:
+            url = normalize(location, fetched.final_url)
+            if url is not None:
+                self.next.add(Visit(visit.depth, url, found.is_index))
+        self._row(fetched, Outcome.DROP, NO_REASON, f"sitemap of {len(found.locations)} URLs")
+
+    def _take_page(self, visit: Visit, fetched: Fetched) -> None:
+        kind = next((value for name, value in fetched.headers if name.lower() == "content-type"), "")
+        if kind and "html" not in kind.lower():
+            self._row(fetched, Outcome.DROP, NO_REASON, f"not HTML but {kind[:80]}")
+            return
+        decoded = decode_page(fetched.body, kind)
+        page = harvest(decoded.text, fetched.final_url) if decoded is not None else None
+        if page is not None:
+            refusal = page_refusal(fetched.headers, page.robots_meta, agent=self._agent)
+            if refusal is not None:
+                detail = f"{refusal.channel}: {refusal.value}"[:200]
+                self._row(fetched, Outcome.DROP, Reason.PAGE_OPTED_OUT, detail)
+                return
+            self.next.update(Visit(visit.depth + 1, url, False) for url in page.links)
+        self._writer.add(
+            url=fetched.final_url,
+            fetched_at=fetched.fetched_at,
+            address=fetched.address,
+            status=fetched.status or 200,
+            headers=fetched.headers,
+            body=fetched.body,
+        )
+        self._row(fetched, Outcome.KEEP, NO_REASON, "")
+
+    def _row(self, fetched: Fetched, outcome: Outcome, reason: str, detail: str) -> None:
+        self.pages.append(
+            PageRow(
+                page_url=fetched.url,
+                source_kind="crawl",
+                source="crawl",
+                source_offset=None,
+                source_digest=sha256_hex(fetched.body) if fetched.body else "",
+                http_status=fetched.status,
+                captured_at=fetched.fetched_at,
+                charset="",
+                images=0,
+                outcome=outcome,
+                reason=reason,
+                detail=detail,
+            )
+        )
+
+
+class CrawlPartition(beam.DoFn):
+    """Visits the hosts of one partition in one round."""
+
+    def __init__(self, place: AttemptPlace, network: Network, *, round_number: int) -> None:
+        self._place = place
+        self._network = network
+        self._round = round_number
+
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
+        """Fetch, archive, and report the round's parts of this partition."""
+        partition, slices = element
+        number = self._round * PARTITIONS + partition
+        visits = {visit.url: visit for visit in sorted(read_slices(slices, Visit), reverse=True)}
+        with storage.ContentFile(self._place.path) as content:
+            archive = _Archive(WarcWriter(content.file), self._network.agent)
+            asyncio.run(self._visit_all(visits, archive))
+            warc = content.publish(f"warc-{number:05d}", ".warc.gz")
+        books = Counter((page.outcome, page.reason or PASSED) for page in archive.pages)
+        parts = [
+            self._place.part("warc", number, warc, books[Outcome.KEEP, PASSED]),
+            write_part(self._place, "pages", number, PageRow, sorted(archive.pages)),
+            write_part(self._place, "next", number, Visit, sorted(archive.next)),
+        ]
+        yield Done(parts, outcome_tallies(books))
+
+    async def _visit_all(self, visits: dict[str, Visit], archive: _Archive) -> None:
+        queue = iter(interleave(visits))
+        notes = ProgressNotes(self._place.path)
+
+        async def work(client: WebClient) -> None:
+            for url in queue:
+                archive.take(visits[url], await client.get(url, accept=ACCEPT))
+                notes.advance()
+
+        async with WebClient(self._network) as client, asyncio.TaskGroup() as tasks:
+            for _ in range(self._network.connections):
+                tasks.create_task(work(client))
+        notes.flush()
+
+
+def first_frontier(crawl: Crawl) -> list[Visit]:
+    """Return the seeds and sitemaps, normalised, as visits of depth 0."""
+    pairs = [(url, False) for url in crawl.seeds] + [(url, True) for url in crawl.sitemaps]
+    normalised = ((normalize(url), sitemap) for url, sitemap in pairs)
+    return sorted({Visit(0, url, sitemap) for url, sitemap in normalised if url is not None})
+
+
+def next_frontier(found: Iterable[Visit], seen: set[str], scope: Scope, crawl: Crawl) -> list[Visit]:
+    """Return what to visit next: new, in scope, not too deep, each URL once, cut in the order (depth, URL).
+
+    The cut is in a total order, so that a page limit leaves out the same pages every time.
+    """
+    frontier: dict[str, Visit] = {}
+    for visit in sorted(found):
+        if visit.depth <= crawl.depth and visit.url not in seen and scope.holds(visit.url):
+            frontier.setdefault(visit.url, visit)
+    return list(frontier.values())[: max(0, crawl.max_pages - len(seen))]
+
+
+def run_crawl(attempt: Attempt, crawl: Crawl, network: Network) -> Done:
+    """Crawl round by round until nothing new is in scope; return what all rounds wrote."""
+    scope = Scope(crawl)
+    frontier = first_frontier(crawl)[: crawl.max_pages]
+    seen: set[str] = set()
+    reports: list[Done] = []
+    while frontier:
+        seen.update(visit.url for visit in frontier)
+        reports.append(_run_round(attempt, frontier, network, round_number=len(reports), total=len(seen)))
+        found: set[Visit] = set()
+        for part in reports[-1].parts:
+            if part.table == "next":
+                found.update(read_rows(storage.join(attempt.plan.folder, part.path), Visit))
+        frontier = next_frontier(found, seen, scope, crawl)
+    return merge_done(reports)
+
+
+def _run_round(attempt: Attempt, visits: list[Visit], network: Network, *, round_number: int, total: int) -> Done:
+    by_partition: dict[int, list[NamedTuple]] = {}
+    for visit in visits:
+        by_partition.setdefault(partition_of(host_of(visit.url), PARTITIONS), []).append(visit)
+    handles = write_slices(attempt.place.exchange, Visit, by_partition)
+    do_fn = CrawlPartition(attempt.place, network, round_number=round_number)
+
+    def expand(pipeline: beam.Pipeline) -> beam.PCollection[Done]:
+        grouped = group(pipeline | "frontier" >> beam.Create(handles), "hosts")
+        done: beam.PCollection[Done] = grouped | "visit" >> beam.ParDo(do_fn)
+        return done
+
+    return attempt.run(expand, total=total, unit="pages", label=f"crawl-{round_number}")

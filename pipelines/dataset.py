@@ -1,0 +1,191 @@
+"""The released dataset: its manifest, its root, its card, and putting it in place.
+
+``dataset/`` holds what researchers take away. Its manifest lists every file; the root is one sha256 over the files
+that hold samples, so that two datasets with the same root hold the same samples in the same bytes. Lineage (times,
+addresses, offsets) differs between two crawls of the same content: it is listed and checked, but is not in the root.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from pipelines import storage
+from pipelines.errors import StageFailed
+from pipelines.stage import Committed
+from schemas.identity import fingerprint, sha256_hex
+
+FOLDER = "dataset"
+MANIFEST = "manifest.json"
+CARD = "README.md"
+_ENDINGS = {"shards": ".tar", "parquet": ".parquet", "lineage": ".parquet"}
+_IN_ROOT = ("shards", "parquet")
+
+
+class DatasetFile(msgspec.Struct, frozen=True):
+    """One file of the dataset: path below ``dataset/``, size in bytes, sha256, samples in it (0 for the card)."""
+
+    path: str
+    bytes: int
+    sha256: str
+    rows: int
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """The books of a run: candidates = kept + Σ dropped where ``balanced``."""
+
+    candidates: int
+    kept: int
+    dropped: dict[str, int]
+    balanced: bool
+
+
+class DatasetManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The commit record of a dataset. ``stages`` maps each stage to the fingerprint it was made by."""
+
+    name: str
+    root: str
+    samples: int
+    files: list[DatasetFile]
+    ledger: Ledger
+    stages: dict[str, str]
+    harubang: str
+
+
+def root_of(files: list[DatasetFile]) -> str:
+    """Return the root: the sha256 of the canonical JSON of [path, sha256, rows] of every shard and Parquet file."""
+    listed = sorted([f.path, f.sha256, f.rows] for f in files if f.path.split("/", 1)[0] in _IN_ROOT)
+    return fingerprint(listed)
+
+
+def files_of(pack: Committed) -> list[tuple[DatasetFile, str]]:
+    """Return the dataset's data files as (entry, where the pack stage wrote it)."""
+    files = []
+    for table, ending in _ENDINGS.items():
+        for part in pack.manifest.table(table):
+            entry = DatasetFile(f"{table}/{part.partition:05d}{ending}", part.size, part.sha256, part.rows)
+            files.append((entry, storage.join(pack.folder, part.path)))
+    return files
+
+
+def publish(
+    out: str, pack: Committed, *, name: str, licence: str, ledger: Ledger, stages: dict[str, str], version: str
+) -> DatasetManifest:
+    """Put the packed files in place as ``out/dataset`` and return the manifest.
+
+    The new folder is filled beside the old one and swapped in whole. What is there already with the same manifest is
+    left alone.
+
+    Raises:
+        StageFailed: the files cannot be put in place.
+    """
+    listed = files_of(pack)
+    entries = [entry for entry, _ in listed]
+    samples = sum(entry.rows for entry in entries if entry.path.startswith("shards/"))
+    root = root_of(entries)
+    card = dataset_card(name=name, licence=licence, root=root, samples=samples, ledger=ledger).encode()
+    manifest = DatasetManifest(
+        name=name,
+        root=root,
+        samples=samples,
+        files=sorted([*entries, DatasetFile(CARD, len(card), sha256_hex(card), 0)], key=lambda entry: entry.path),
+        ledger=ledger,
+        stages=stages,
+        harubang=version,
+    )
+    encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    try:
+        _put_in_place(out, listed, card, encoded)
+    except OSError as error:
+        raise StageFailed(f"pack: the dataset cannot be put in place: {error}") from error
+    return manifest
+
+
+def _put_in_place(out: str, listed: list[tuple[DatasetFile, str]], card: bytes, manifest: bytes) -> None:
+    target, fresh, old = (Path(out) / f"{FOLDER}{ending}" for ending in ("", ".new", ".old"))
+    if (target / MANIFEST).is_file() and (target / MANIFEST).read_bytes() == manifest:
+        return
+    for leftover in (fresh, old):
+        storage.remove_tree(str(leftover))
+    for folder in _ENDINGS:
+        (fresh / folder).mkdir(parents=True)
+    for entry, source in listed:
+        _link(Path(source), fresh / entry.path)
+    storage.write_bytes(str(fresh / CARD), card)
+    storage.write_bytes(str(fresh / MANIFEST), manifest)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    storage.remove_tree(str(old))
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give ``source`` a second name, so that no byte is copied; copy where the filesystem has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def read_dataset_manifest(out: str) -> DatasetManifest | None:
+    """Return the manifest of the dataset in ``out``, or None where there is none.
+
+    Raises:
+        msgspec.MsgspecError: the file is not a manifest.
+    """
+    path = storage.join(out, FOLDER, MANIFEST)
+    if not storage.exists(path):
+        return None
+    return msgspec.json.decode(storage.read_bytes(path), type=DatasetManifest)
+
+
+def dataset_card(*, name: str, licence: str, root: str, samples: int, ledger: Ledger) -> str:
+    """Return the dataset card (Hugging Face's README with a YAML head)."""
+    dropped = "\n".join(f"| {reason} | {number:,} |" for reason, number in sorted(ledger.dropped.items()))
+    return f"""---
+pretty_name: {name}
+language: [ko]
+license: {licence}
+task_categories: [image-to-text, zero-shot-image-classification]
+size_categories: [{_size_category(samples)}]
+configs:
+- config_name: parquet
+  default: true
+  data_files: parquet/*.parquet
+- config_name: webdataset
+  data_files: shards/*.tar
+---
+# {name}
+
+{samples:,} pairs of an image and a Korean text written for it. Made by harubang from web pages: no text was translated
+and no model trained elsewhere decided what was kept.
+
+- `shards/00000.tar …`: WebDataset, `{{key}}.jpg`, `{{key}}.txt`, `{{key}}.json`
+- `parquet/00000.parquet …`: the same samples; `image` loads as an Image feature
+- `lineage/00000.parquet …`: by key, where and when each sample was found and fetched
+- `manifest.json`: sha256 and samples of every file; root `{root}`
+
+## How it came about
+Of {ledger.candidates:,} candidates found, {ledger.kept:,} were kept; every other one has its reason:
+
+| reason | candidates |
+|---|---|
+{dropped}
+
+Consent was asked of every page and image: robots.txt, X-Robots-Tag, robots meta tags and text-and-data-mining
+reservations. Anything refused was not kept. The evidence is in each sample's JSON.
+
+## Personal data
+Pages are public. A caption may name people. To have a sample removed, name its URL, key or sha256 to whoever
+publishes this dataset; the workflow's `select.takedowns` removes it from the next release.
+"""
+
+
+def _size_category(samples: int) -> str:
+    for limit, label in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")):
+        if samples < limit:
+            return label
+    return "n>1M"

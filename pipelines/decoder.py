@@ -1,0 +1,190 @@
+"""A pool of decoder processes: hostile images are decoded where they can do no harm, and on every core.
+
+An image that hangs, crashes or exhausts its decoder costs one sample and one process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from pipelines.decoded import Decoded, ImageSettings
+from schemas.identity import sha256_hex
+from schemas.reasons import Reason
+
+__all__ = ["Decoded", "DecoderPool", "ImageSettings"]
+
+START_SECONDS: Final = 60.0
+"""Longest start of a decoder process. A fresh one needs well under a second; a loaded machine, more."""
+
+MAX_ANSWER_BYTES: Final = 256 * 2**20
+_LENGTH_BYTES: Final = 4
+_STREAM_LIMIT: Final = 2**22
+
+_ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""The pool is the parallelism; threads inside a decoder would only fight over its core."""
+
+
+class _Child:
+    """One decoder process. It decodes one image at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls, settings: ImageSettings) -> _Child:
+        """Start a process and wait until it is ready.
+
+        Raises:
+            RuntimeError: it does not come up: the installation is broken, not an image.
+        """
+        root = str(Path(__file__).parents[1])
+        paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # the working directory is not a place to import from
+            "-m",
+            "pipelines.decode_child",
+            msgspec.json.encode(settings).decode(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": paths},
+            limit=_STREAM_LIMIT,
+        )
+        child = cls(process)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await child._receive()
+        except (TimeoutError, EOFError, OSError) as error:
+            await child.kill()
+            raise RuntimeError(f"the decoder process does not start ({child.ending()})") from error
+        except BaseException:
+            await child.kill()
+            raise
+        return child
+
+    async def exchange(self, data: bytes) -> bytes:
+        """Send one image and return the answer's bytes.
+
+        Raises:
+            EOFError, OSError: the process died.
+        """
+        assert self._process.stdin is not None
+        # One write, so that the process is not woken for the length alone.
+        self._process.stdin.write(len(data).to_bytes(_LENGTH_BYTES, "little") + data)
+        await self._process.stdin.drain()
+        return await self._receive()
+
+    async def _receive(self) -> bytes:
+        assert self._process.stdout is not None
+        head = await self._process.stdout.readexactly(_LENGTH_BYTES)
+        size = int.from_bytes(head, "little")
+        if size > MAX_ANSWER_BYTES:
+            raise EOFError(f"an answer of {size} bytes")
+        return await self._process.stdout.readexactly(size)
+
+    async def kill(self) -> None:
+        """End the process, whatever it is doing, and reap it."""
+        if self._process.returncode is None:
+            self._process.kill()
+        # Not communicate(): it would wait for output that nobody wants.
+        await self._process.wait()
+
+    def ending(self) -> str:
+        """Return how the process ended: a signal's name or an exit code."""
+        code = self._process.returncode
+        if code is not None and code < 0:
+            return signal.Signals(-code).name
+        return f"exit code {code}"
+
+
+class DecoderPool:
+    """Long-lived decoder processes behind one call; an async context manager. Use it in one event loop."""
+
+    def __init__(self, settings: ImageSettings) -> None:
+        self._settings = settings
+        self._answers = msgspec.msgpack.Decoder(Decoded)
+        # A slot is a child that is up or coming up, so that a replacement starts while others work.
+        self._idle: asyncio.Queue[asyncio.Task[_Child]] = asyncio.Queue()
+        self._slots: set[asyncio.Task[_Child]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Start every process.
+
+        Raises:
+            RuntimeError: a process does not start.
+        """
+        for _ in range(self._settings.processes or len(os.sched_getaffinity(0))):
+            self._add_slot()
+        started = await asyncio.gather(*self._slots, return_exceptions=True)
+        failures = [failure for failure in started if isinstance(failure, BaseException)]
+        if failures:
+            await self._close()
+            raise failures[0]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Kill and reap every process, also those at work."""
+        await self._close()
+
+    def _add_slot(self) -> None:
+        slot = asyncio.get_running_loop().create_task(_Child.start(self._settings))
+        self._slots.add(slot)
+        self._idle.put_nowait(slot)
+
+    async def _close(self) -> None:
+        for slot in self._slots:
+            slot.cancel()
+        for outcome in await asyncio.gather(*self._slots, return_exceptions=True):
+            if isinstance(outcome, _Child):
+                await outcome.kill()
+        self._slots.clear()
+
+    async def decode(self, data: bytes) -> Decoded:
+        """Decode one image; calls made at once share the processes. No image makes it raise.
+
+        Raises:
+            RuntimeError: no decoder process starts any more.
+        """
+        if len(data) > self._settings.max_bytes:
+            return self._lost(data, Reason.BODY_TOO_LARGE, f"{len(data)} bytes")
+        slot = await self._idle.get()
+        healthy = False
+        try:
+            child = await asyncio.shield(slot)
+            try:
+                async with asyncio.timeout(self._settings.decode_seconds):
+                    decoded = self._answers.decode(await child.exchange(data))
+            except TimeoutError:
+                return self._lost(data, Reason.DECODER_TIMED_OUT, f"over {self._settings.decode_seconds:g} s")
+            except (EOFError, OSError, msgspec.DecodeError) as error:
+                await child.kill()
+                detail = str(error) if isinstance(error, msgspec.DecodeError) else child.ending()
+                return self._lost(data, Reason.DECODER_CRASHED, detail)
+            healthy = decoded.reason not in (Reason.DECODER_CRASHED, Reason.RECORD_RAISED)
+            return decoded
+        finally:
+            if healthy:
+                self._idle.put_nowait(slot)
+            else:
+                await self._replace(slot)
+
+    async def _replace(self, slot: asyncio.Task[_Child]) -> None:
+        self._slots.discard(slot)
+        self._add_slot()
+        if slot.done() and not slot.cancelled() and slot.exception() is None:
+            await slot.result().kill()
+
+    @staticmethod
+    def _lost(data: bytes, reason: Reason, detail: str) -> Decoded:
+        return Decoded(reason=reason, detail=detail, raw_sha256=sha256_hex(data))

@@ -1,0 +1,130 @@
+"""Regrouping rows by key without sending them through Beam's shuffle.
+
+A Beam GroupByKey holds every value in memory on the embedded engine and costs microseconds a row everywhere. So each
+worker writes the rows it has into one Parquet file with one row group per partition, and only the handles of those
+row groups are shuffled; the worker that gets a partition reads its row groups from all files. Memory is one partition,
+whatever the size of the data, on any engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import coders, storage
+from schemas.arrow import arrow_schema, from_table, to_table
+from schemas.identity import partition_of
+
+Row = TypeVar("Row", bound=NamedTuple)
+
+ROWS_PER_PARTITION = 20_000
+"""Rows one worker holds at a time after an exchange: 20 to 60 MB of Python objects."""
+MIN_PARTITIONS = 8
+"""Even a small run has work for several workers."""
+
+
+class Slice(NamedTuple):
+    """A row group of an exchange file, bound for one partition. ``source`` tells inputs of a join apart."""
+
+    source: str
+    path: str
+    row_group: int
+
+
+coders.register(Slice)
+
+Handle = tuple[int, Slice]
+"""A slice with the partition it is bound for: what is shuffled."""
+
+
+def partitions_for(rows: int) -> int:
+    """Return how many partitions ``rows`` rows are exchanged over. It depends on the data only, never on workers."""
+    return max(MIN_PARTITIONS, -(-rows // ROWS_PER_PARTITION))
+
+
+class Exchange(NamedTuple):
+    """Where an exchange's files go, and how a row finds its partition."""
+
+    folder: str
+    record: type
+    key: Callable[[Any], str]
+    partitions: int
+
+    def write(self, rows: Iterable[NamedTuple], *, source: str = "") -> list[Handle]:
+        """Write ``rows`` to one exchange file; return a (partition, slice) handle for each partition that has rows."""
+        by_partition: dict[int, list[NamedTuple]] = {}
+        for row in rows:
+            by_partition.setdefault(partition_of(self.key(row), self.partitions), []).append(row)
+        return write_slices(self.folder, self.record, by_partition, source=source)
+
+
+def write_slices(
+    folder: str, record: type, by_partition: dict[int, list[NamedTuple]], *, source: str = ""
+) -> list[Handle]:
+    """Write each partition's rows as one row group of one file; return the handles to shuffle."""
+    if not by_partition:
+        return []
+    with storage.ContentFile(folder) as content:
+        writer = pq.ParquetWriter(content.file, arrow_schema(record), compression="zstd")
+        order = sorted(by_partition)
+        for partition in order:
+            table = to_table(record, by_partition[partition])
+            writer.write_table(table, row_group_size=max(1, table.num_rows))
+        writer.close()
+        path = content.publish("exchange", ".parquet").path
+    return [(partition, Slice(source, path, group)) for group, partition in enumerate(order)]
+
+
+def write_columns(folder: str, table: pa.Table, places: npt.NDArray[np.int64], *, source: str = "") -> list[Handle]:
+    """Write the rows of ``table`` as one row group per value of ``places``, which gives each row its partition."""
+    if table.num_rows == 0:
+        return []
+    order = np.argsort(places, kind="stable")
+    partitions, starts = np.unique(places[order], return_index=True)
+    ends = np.append(starts[1:], len(order))
+    with storage.ContentFile(folder) as content:
+        writer = pq.ParquetWriter(content.file, table.schema, compression="zstd", compression_level=1)
+        for start, end in zip(starts, ends, strict=True):
+            writer.write_table(table.take(order[start:end]), row_group_size=int(end - start))
+        writer.close()
+        path = content.publish("exchange", ".parquet").path
+    return [(int(partition), Slice(source, path, number)) for number, partition in enumerate(partitions)]
+
+
+def read_columns(slices: Iterable[Slice]) -> pa.Table | None:
+    """Return the rows of ``slices`` as one table, in no order that may be relied on; None where there are no slices."""
+    tables = list(_row_groups(slices))
+    return pa.concat_tables(tables) if tables else None
+
+
+def _row_groups(slices: Iterable[Slice]) -> Iterator[pa.Table]:
+    by_path: dict[str, set[int]] = {}
+    for piece in slices:
+        by_path.setdefault(piece.path, set()).add(piece.row_group)
+    for path in sorted(by_path):
+        with storage.open_to_read(path) as file, pq.ParquetFile(file) as parquet:
+            for number in sorted(by_path[path]):
+                yield parquet.read_row_group(number)
+
+
+def read_slices(slices: Iterable[Slice], record: type[Row]) -> Iterator[Row]:
+    """Yield the rows of ``slices``, in no order that may be relied on: sort them by a total key."""
+    for table in _row_groups(slices):
+        yield from from_table(record, table)
+
+
+def group(handles: beam.PCollection[Handle], label: str) -> beam.PCollection[tuple[int, list[Slice]]]:
+    """Bring the slices of each partition together."""
+    typed = handles | f"{label} handles" >> beam.Map(_as_it_is).with_output_types(Handle)
+    grouped: beam.PCollection[tuple[int, list[Slice]]] = typed | label >> beam.GroupByKey()
+    return grouped
+
+
+def _as_it_is(handle: Handle) -> Handle:
+    return handle

@@ -1,0 +1,290 @@
+"""The extract stage: source files to candidates. One file is one unit of work.
+
+Three kinds of source feed it: WARC files, the WARC files and page list of our own crawl, and URL–caption tables. What
+cannot be read (a file, a record, a page, a row) becomes a row with its reason, so that the ledger counts it.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+from filters.harvest import CaptionKind, PageHarvest, harvest
+
+from filters.charset import decode_page, has_hangul
+from filters.rights import page_refusal
+from filters.url import normalize
+from pipelines import coders, storage
+from pipelines.link_table import LinkRow, LinkTable, read_rows
+from pipelines.parts import AttemptPlace, Done, PartWriter, Tally
+from pipelines.parts import read_rows as read_part
+from pipelines.progress import ProgressNotes
+from pipelines.stage import outcome_tallies
+from pipelines.warc import BrokenRecord, PageRecord, PassedRecord, read_pages
+from schemas.identity import candidate_id, fingerprint
+from schemas.reasons import NO_REASON, Outcome, Reason
+from schemas.records import CandidateRow, CaptionCandidate, PageRow
+
+VERSION = 1
+"""Grows with every change of what this stage finds."""
+
+
+class SourceUnit(NamedTuple):
+    """One file to read. ``kind`` is warc, crawl, pages or table; a table's columns follow."""
+
+    kind: str
+    path: str
+    size: int
+    url: str = ""
+    caption: str = ""
+    page: str = ""
+
+
+coders.register(SourceUnit)
+
+
+class Extracted(NamedTuple):
+    """What one page, record or row gave."""
+
+    page: PageRow | None
+    candidates: list[CandidateRow]
+
+
+def failure(
+    unit: str, reason: Reason, detail: str, *, kind: str, source: str, offset: int | None = None, url: str = ""
+) -> CandidateRow:
+    """Return the ledger's row for a unit of source that could not be read."""
+    digest = fingerprint([unit, reason] if url else [unit, reason, Path(source).name, offset])
+    return CandidateRow(
+        candidate_id=candidate_id(image_url="", page_url=url, source_digest=digest),
+        unit=unit,
+        image_url="",
+        page_url=url,
+        page_title="",
+        captions=[],
+        source_kind=kind,
+        source=source,
+        source_offset=offset,
+        source_digest="",
+        captured_at="",
+        reason=reason,
+        detail=detail,
+    )
+
+
+def extract_page(record: PageRecord, *, kind: str, source: str, agent: str) -> Extracted:
+    """Return the candidates on one archived page and the row that says what became of the page."""
+    page_url = normalize(record.url) or record.url
+    row = PageRow(
+        page_url=page_url,
+        source_kind=kind,
+        source=source,
+        source_offset=record.offset,
+        source_digest=record.digest,
+        http_status=record.status,
+        captured_at=record.captured_at,
+        charset="",
+        images=0,
+        outcome=Outcome.DROP,
+        reason=NO_REASON,
+        detail="",
+    )
+    content_type = record.header("content-type")
+    if record.status != 200:
+        return Extracted(row._replace(detail=f"HTTP status {record.status}"), [])
+    if content_type and "html" not in content_type.lower():
+        return Extracted(row._replace(detail=f"not HTML but {content_type[:80]}"), [])
+    if not has_hangul(record.body):
+        return Extracted(row._replace(detail="no Hangul"), [])
+
+    def refused(reason: Reason, detail: str) -> Extracted:
+        lost = failure("page", reason, detail, kind=kind, source=source, offset=record.offset, url=page_url)
+        return Extracted(row._replace(reason=reason, detail=detail), [lost])
+
+    decoded = decode_page(record.body, content_type)
+    if decoded is None:
+        return refused(Reason.PAGE_UNDECODABLE, "the bytes are in no supported charset")
+    page = harvest(decoded.text, page_url, with_links=False)
+    if page.problem:
+        return refused(Reason.PAGE_UNPARSABLE, page.problem)
+    consent = page_refusal(record.headers, page.robots_meta, agent=agent)
+    if consent is not None:
+        return refused(Reason.PAGE_OPTED_OUT, f"{consent.channel}: {consent.value}"[:200])
+    candidates = list(_candidates(page, record, page_url=page_url, kind=kind, source=source))
+    kept = row._replace(outcome=Outcome.KEEP, charset=decoded.charset, images=len(page.images))
+    return Extracted(kept, candidates)
+
+
+def _candidates(
+    page: PageHarvest, record: PageRecord, *, page_url: str, kind: str, source: str
+) -> Iterator[CandidateRow]:
+    def row(image_url: str, captions: Iterable[CaptionCandidate], reason: str, detail: str) -> CandidateRow:
+        return CandidateRow(
+            candidate_id=candidate_id(image_url=image_url, page_url=page_url, source_digest=record.digest),
+            unit="image",
+            image_url=image_url,
+            page_url=page_url,
+            page_title=page.title,
+            captions=list(captions),
+            source_kind=kind,
+            source=source,
+            source_offset=record.offset,
+            source_digest=record.digest,
+            captured_at=record.captured_at,
+            reason=reason,
+            detail=detail,
+        )
+
+    for mention in page.images:
+        yield row(mention.url, mention.captions, NO_REASON, "")
+    for refused in page.refused:
+        yield row(refused.raw_url, refused.captions, Reason.URL_REFUSED, "not an http or https URL that can be fetched")
+
+
+def extract_row(found: LinkRow, *, source: str) -> CandidateRow:
+    """Return the candidate of one row of a URL–caption table."""
+    if found.problem:
+        return failure(
+            "row", Reason.TABLE_ROW_INVALID, found.problem, kind="table", source=source, offset=found.position
+        )
+    image_url = normalize(found.url)
+    page_url = (normalize(found.page) or found.page) if found.page else ""
+    digest = fingerprint([found.url, found.caption, found.page])
+    captions = [CaptionCandidate(CaptionKind.TABLE_COLUMN, found.caption, "")] if found.caption else []
+    return CandidateRow(
+        candidate_id=candidate_id(image_url=image_url or found.url, page_url=page_url, source_digest=digest),
+        unit="image",
+        image_url=image_url or found.url,
+        page_url=page_url,
+        page_title="",
+        captions=captions,
+        source_kind="table",
+        source=source,
+        source_offset=found.position,
+        source_digest=digest,
+        captured_at="",
+        reason=NO_REASON if image_url else Reason.URL_REFUSED,
+        detail="" if image_url else "not an http or https URL that can be fetched",
+    )
+
+
+def extract_crawled(page: PageRow) -> CandidateRow:
+    """Return the ledger's row for a page that the crawl was refused or could not get."""
+    lost = failure("page", Reason(page.reason), page.detail, kind="crawl", source="crawl", url=page.page_url)
+    return lost._replace(captured_at=page.captured_at)
+
+
+def extract_unit(unit: SourceUnit, *, agent: str) -> Iterator[Extracted]:
+    """Yield what one source file holds. A file that breaks off ends in a row that says so."""
+
+    def lost(reason: Reason, detail: str) -> Extracted:
+        return Extracted(None, [failure("source", reason, detail, kind=unit.kind, source=unit.path)])
+
+    try:
+        with storage.open_to_read(unit.path) as file:
+            if unit.kind == "table":
+                table = LinkTable(path=unit.path, url=unit.url, caption=unit.caption, page=unit.page)
+                for found in read_rows(file, table, unit.path):
+                    yield Extracted(None, [extract_row(found, source=unit.path)])
+                return
+            for record in read_pages(file, may_matter=has_hangul):
+                yield _guarded(record, unit, agent=agent)
+    except FileNotFoundError:
+        yield lost(Reason.SOURCE_MISSING, "the file is gone")
+    except (OSError, ValueError, EOFError) as error:
+        yield lost(Reason.SOURCE_UNREADABLE, f"{type(error).__name__}: {error}"[:200])
+
+
+def _guarded(record: PageRecord | BrokenRecord | PassedRecord, unit: SourceUnit, *, agent: str) -> Extracted:
+    """Extract one record; whatever our own code raises on it becomes its reason, and the file goes on."""
+    source = unit.path if unit.kind == "warc" else "crawl"
+    if isinstance(record, PassedRecord):
+        return Extracted(None, [])
+    if isinstance(record, BrokenRecord):
+        detail = record.problem
+        row = failure(
+            "record",
+            Reason.RECORD_UNREADABLE,
+            detail,
+            kind=unit.kind,
+            source=source,
+            offset=record.offset,
+            url=record.url,
+        )
+        return Extracted(None, [row])
+    try:
+        return extract_page(record, kind=unit.kind, source=source, agent=agent)
+    except Exception as error:  # noqa: BLE001 - one record must not cost its file; the ledger keeps the place
+        row = failure(
+            "page",
+            Reason.RECORD_RAISED,
+            where_raised(error),
+            kind=unit.kind,
+            source=source,
+            offset=record.offset,
+            url=record.url,
+        )
+        return Extracted(None, [row])
+
+
+def where_raised(error: BaseException) -> str:
+    """Return the type of an error and where it was raised. Its message is left out: it may quote personal data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+    return f"{type(error).__name__} at {place}"
+
+
+class ExtractUnit(beam.DoFn):
+    """Writes the candidates and pages of one source file."""
+
+    def __init__(self, place: AttemptPlace, *, agent: str) -> None:
+        self._place = place
+        self._agent = agent
+
+    def process(self, element: tuple[int, SourceUnit]) -> Iterator[Done]:
+        """Read one unit and report its parts and books."""
+        number, unit = element
+        notes = ProgressNotes(self._place.path)
+        books: Counter[tuple[str, str]] = Counter()
+        pages: Counter[str] = Counter()
+        with (
+            PartWriter(self._place, CandidateRow) as candidates,
+            PartWriter(self._place, PageRow) as page_rows,
+        ):
+            for extracted in self._read(unit):
+                if extracted.page is not None:
+                    page_rows.add(extracted.page)
+                    pages[extracted.page.outcome] += 1
+                for row in extracted.candidates:
+                    candidates.add(row)
+                    books[Outcome.DROP if row.reason else Outcome.KEEP, row.reason] += 1
+                    notes.advance()
+            parts = [candidates.publish("candidates", number), page_rows.publish("pages", number)]
+        notes.flush()
+        tallies = outcome_tallies(books)
+        tallies += [Tally(f"pages:{outcome}", times) for outcome, times in sorted(pages.items())]
+        yield Done(parts, tallies)
+
+    def _read(self, unit: SourceUnit) -> Iterator[Extracted]:
+        if unit.kind == "pages":
+            for page in read_part(unit.path, PageRow):
+                if page.outcome != Outcome.KEEP:  # an archived page is told of when its WARC record is read
+                    yield Extracted(page, [extract_crawled(page)] if page.reason else [])
+            return
+        yield from extract_unit(unit, agent=self._agent)
+
+
+def expand(pipeline: beam.Pipeline, units: list[SourceUnit], do_fn: beam.DoFn) -> beam.PCollection[Done]:
+    """Wire the stage: one unit a source file."""
+    handles = list(enumerate(units))
+    done: beam.PCollection[Done] = pipeline | "sources" >> beam.Create(handles) | "extract" >> beam.ParDo(do_fn)
+    return done
+
+
+def unit_identity(unit: SourceUnit, modified: float) -> list[Any]:
+    """Return what a fingerprint covers of one source file."""
+    return [unit.kind, Path(unit.path).name, unit.size, modified, unit.url, unit.caption, unit.page]

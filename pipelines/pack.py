@@ -1,0 +1,179 @@
+"""The pack stage: selected samples to WebDataset tars and Parquet files, one shard a unit of work.
+
+A shard is a run of samples in the order of their keys. Keys are content hashes, so that order is a shuffle that is
+the same every time. Each image is read by (staging tar, offset, length) and nothing but handles passes through Beam.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import coders, storage
+from pipelines.parts import AttemptPlace, Done, PartWriter, read_batches
+from pipelines.progress import ProgressNotes
+from pipelines.stage import Committed, outcome_tallies
+from pipelines.tar import TarWriter
+from schemas.arrow import from_table
+from schemas.reasons import NO_REASON, Outcome
+from schemas.records import LineageRow, SelectedRow
+
+VERSION = 1
+"""Grows with every change of the shards' bytes."""
+
+_ROW_GROUP = 100  # images in memory at a time; also what a reader of one row loads
+
+_FEATURES = {
+    "key": {"dtype": "string", "_type": "Value"},
+    "image": {"_type": "Image"},
+    "caption": {"dtype": "string", "_type": "Value"},
+    "url": {"dtype": "string", "_type": "Value"},
+    "page_url": {"dtype": "string", "_type": "Value"},
+    "width": {"dtype": "int64", "_type": "Value"},
+    "height": {"dtype": "int64", "_type": "Value"},
+    "sha256": {"dtype": "string", "_type": "Value"},
+    "phash": {"dtype": "string", "_type": "Value"},
+    "metadata": {"dtype": "string", "_type": "Value"},
+}
+PARQUET_SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string()),
+        pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])),
+        *(pa.field(name, pa.string()) for name in ("caption", "url", "page_url")),
+        *(pa.field(name, pa.int64()) for name in ("width", "height")),
+        *(pa.field(name, pa.string()) for name in ("sha256", "phash", "metadata")),
+    ],
+    metadata={"huggingface": json.dumps({"info": {"features": _FEATURES}})},
+)
+"""Columns of a Parquet shard; the schema's metadata makes Hugging Face load ``image`` as an Image feature."""
+
+
+class Span(NamedTuple):
+    """Rows ``start`` to ``stop`` (exclusive) of one part of selected samples."""
+
+    path: str
+    start: int
+    stop: int
+
+
+class Shard(NamedTuple):
+    """One shard to write: its number and the rows it is made of, in order."""
+
+    number: int
+    spans: list[Span]
+
+
+coders.register(Shard)
+
+
+def plan_shards(parts: list[tuple[str, int]], samples_per_shard: int) -> list[Shard]:
+    """Cut the parts, given as (path, rows) in order, into shards of ``samples_per_shard``; the last may be smaller."""
+    shards: list[Shard] = []
+    spans: list[Span] = []
+    room = samples_per_shard
+    for path, rows in parts:
+        start = 0
+        while start < rows:
+            taken = min(room, rows - start)
+            spans.append(Span(path, start, start + taken))
+            start += taken
+            room -= taken
+            if room == 0:
+                shards.append(Shard(len(shards), spans))
+                spans, room = [], samples_per_shard
+    if spans:
+        shards.append(Shard(len(shards), spans))
+    return shards
+
+
+def read_span(span: Span) -> Iterator[SelectedRow]:
+    """Yield the rows of a span."""
+    position = 0
+    for batch in read_batches(span.path):
+        first, last = max(span.start - position, 0), min(span.stop - position, batch.num_rows)
+        if first < last:
+            yield from from_table(SelectedRow, batch.slice(first, last - first))
+        position += batch.num_rows
+
+
+class ShardWriter:
+    """Writes one shard's tar and its Parquet twin, sample by sample."""
+
+    def __init__(self, tar: storage.ContentFile, parquet: storage.ContentFile) -> None:
+        self._tar = TarWriter(tar.file)
+        self._parquet = pq.ParquetWriter(parquet.file, PARQUET_SCHEMA, compression="none")
+        self._rows: list[dict[str, object]] = []
+        self.samples = 0
+
+    def add(self, row: SelectedRow, jpeg: bytes) -> None:
+        """Append one sample: ``{key}.jpg``, ``{key}.txt``, ``{key}.json``, always in this order."""
+        caption = unicodedata.normalize("NFC", row.caption)
+        for ending, data in (("jpg", jpeg), ("txt", caption.encode()), ("json", row.metadata.encode())):
+            self._tar.add(f"{row.key}.{ending}", data)
+        metadata = json.loads(row.metadata)
+        known = {name: metadata[name] for name in ("url", "page_url", "width", "height", "sha256", "phash")}
+        image = {"bytes": jpeg, "path": f"{row.key}.jpg"}
+        self._rows.append({"key": row.key, "image": image, "caption": caption, "metadata": row.metadata, **known})
+        self.samples += 1
+        if len(self._rows) == _ROW_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._parquet.write_table(pa.Table.from_pylist(self._rows, schema=PARQUET_SCHEMA))
+            self._rows = []
+
+    def close(self) -> None:
+        """Write the ends of both files."""
+        self._flush()
+        self._parquet.close()
+        self._tar.close()
+
+
+class PackShard(beam.DoFn):
+    """Writes one shard: tar, Parquet and the lineage of its samples."""
+
+    def __init__(self, place: AttemptPlace, staging_folder: str) -> None:
+        self._place = place
+        self._staging = staging_folder
+
+    def process(self, shard: Shard) -> Iterator[Done]:
+        """Write the shard's files and report them."""
+        notes = ProgressNotes(self._place.path)
+        with (
+            storage.ContentFile(self._place.path) as tar,
+            storage.ContentFile(self._place.path) as parquet,
+            PartWriter(self._place, LineageRow) as lineage,
+        ):
+            writer = ShardWriter(tar, parquet)
+            for span in shard.spans:
+                for row in read_span(span):
+                    path = storage.join(self._staging, row.staging)
+                    writer.add(row, storage.read_range(path, row.staging_offset, row.staging_length))
+                    lineage.add(row.lineage)
+                    notes.advance()
+            writer.close()
+            stem = f"{shard.number:05d}"
+            files = (("shards", tar.publish(stem, ".tar")), ("parquet", parquet.publish(stem, ".parquet")))
+            parts = [self._place.part(table, shard.number, file, writer.samples) for table, file in files]
+            parts.append(lineage.publish("lineage", shard.number))
+        notes.flush()
+        yield Done(parts, outcome_tallies({(Outcome.KEEP, NO_REASON): writer.samples}))
+
+
+def expand(pipeline: beam.Pipeline, shards: list[Shard], do_fn: beam.DoFn) -> beam.PCollection[Done]:
+    """Wire the stage: one unit a shard."""
+    done: beam.PCollection[Done] = pipeline | "shards" >> beam.Create(shards) | "pack" >> beam.ParDo(do_fn)
+    return done
+
+
+def shards_of(selected: Committed, samples_per_shard: int) -> list[Shard]:
+    """Return the shards that the selected samples make."""
+    rows = [part.rows for part in selected.manifest.table("selected")]
+    return plan_shards(list(zip(selected.paths("selected"), rows, strict=True)), samples_per_shard)

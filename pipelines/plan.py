@@ -1,0 +1,165 @@
+"""What a workflow will run: every stage with its fingerprint, and whether it is committed already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import msgspec
+
+from filters import charset, harvest
+from filters.base import filter_id
+from pipelines import crawl, dedupe, embedded_web, extract, fetch, pack, screen, select, storage
+from pipelines.errors import InputRefused
+from pipelines.extract import SourceUnit
+from pipelines.link_table import format_of
+from pipelines.stage import StagePlan, committed
+from pipelines.workflow import Workflow, as_plain
+from schemas.reasons import Stage
+
+
+class SourceFile(NamedTuple):
+    """A file to read and what its identity is made of: size and modification time."""
+
+    unit: SourceUnit
+    modified: float
+
+
+class RunPlan(NamedTuple):
+    """The stages of a run in order, and the source files they start from."""
+
+    stages: list[StagePlan]
+    files: list[SourceFile]
+
+    def of(self, stage: Stage) -> StagePlan:
+        """Return one stage's plan."""
+        return next(plan for plan in self.stages if plan.stage == stage)
+
+
+class PlannedStage(msgspec.Struct, frozen=True):
+    """One line of ``harubang plan``: what would happen to a stage and why."""
+
+    stage: str
+    fingerprint: str
+    folder: str
+    action: str
+    why: str
+
+
+def find_sources(workflow: Workflow) -> list[SourceFile]:
+    """Return the WARC files and tables that the workflow names, in order.
+
+    Raises:
+        InputRefused: a path or glob names no file, or a table is of no known format.
+    """
+    wanted = [("sources.warc", pattern, SourceUnit("warc", pattern, 0)) for pattern in workflow.sources.warc]
+    for table in workflow.sources.tables:
+        unit = SourceUnit("table", table.path, 0, table.url, table.caption, table.page)
+        wanted.append(("sources.tables", table.path, unit))
+    files = []
+    for key, pattern, unit in wanted:
+        try:
+            found = storage.find(pattern)
+        except OSError as error:
+            raise InputRefused(f"{key}: {pattern}: cannot be listed ({error}); mend the path or its rights") from error
+        if not found:
+            raise InputRefused(f"{key}: {pattern}: there is no such file; mend the path (it starts from here)")
+        if len(found) == 1 and found[0].size == 0:
+            raise InputRefused(f"{key}: {pattern}: the file is empty; give one with content")
+        for file in found:
+            if unit.kind == "table":
+                format_of(file.path)
+            if not storage.is_remote(file.path) and not os.access(file.path, os.R_OK):
+                raise InputRefused(f"{key}: {file.path}: may not be read; mend its rights")
+            files.append(SourceFile(unit._replace(path=file.path, size=file.size), file.modified))
+    return files
+
+
+def _versions(filters: Iterable[Any]) -> list[str]:
+    return [filter_id(judge) for judge in filters]
+
+
+def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
+    """Return the plan of a run. Each fingerprint covers the stage's config, its code's versions and its inputs'."""
+    network = as_plain(workflow.network)
+    network.pop("connect_to")  # where a name is dialled does not change what it is asked for
+    stages: list[StagePlan] = []
+
+    def add(stage: Stage, **covers: Any) -> str:
+        plan = StagePlan(stage=stage, covers=covers, root=out)
+        stages.append(plan)
+        return plan.fingerprint
+
+    reading = {"charset": charset.VERSION, "harvest": harvest.VERSION, "resiliparse": version("resiliparse")}
+    sources = workflow.sources
+    crawled = ""
+    if sources.crawl is not None or sources.embedded_web is not None:
+        starts = as_plain(sources.crawl) if sources.crawl is not None else None
+        web = as_plain(sources.embedded_web) if sources.embedded_web is not None else None
+        crawled = add(
+            Stage.CRAWL, version=crawl.VERSION, crawl=starts, embedded_web=web, network=network, reading=reading
+        )
+    if sources.embedded_web is not None:
+        reading["embedded_web"] = embedded_web.VERSION
+    identities = [[file.unit.kind, file.unit.path, file.unit.size, file.modified, *file.unit[3:]] for file in files]
+    extracted = add(
+        Stage.EXTRACT,
+        version=extract.VERSION,
+        reading=reading,
+        agent=workflow.network.agent,
+        files=identities,
+        crawl=crawled,
+    )
+    screened = add(
+        Stage.SCREEN,
+        version=screen.VERSION,
+        rules=as_plain(workflow.screen),
+        filters=_versions(workflow.screen.filters),
+        engine=screen.engine_versions(),
+        extract=extracted,
+    )
+    fetched = add(
+        Stage.FETCH,
+        version=fetch.VERSION,
+        network=network,
+        image=as_plain(workflow.fetch),
+        libraries={name: version(name) for name in ("pillow", "opencv-python-headless", "simplejpeg", "imagehash")},
+        screen=screened,
+    )
+    clustered = add(Stage.DEDUPE, version=dedupe.VERSION, rules=as_plain(workflow.dedupe), fetch=fetched)
+    selected = add(
+        Stage.SELECT,
+        version=select.VERSION,
+        select=as_plain(workflow.select),
+        filters=_versions(workflow.select.filters),
+        screen=screened,
+        fetch=fetched,
+        dedupe=clustered,
+    )
+    add(
+        Stage.PACK,
+        version=pack.VERSION,
+        samples_per_shard=workflow.pack.samples_per_shard,
+        pyarrow=version("pyarrow"),
+        select=selected,
+    )
+    return RunPlan(stages, files)
+
+
+def describe_plan(plan: RunPlan, previous: dict[str, str]) -> list[PlannedStage]:
+    """Return what would become of each stage. ``previous`` maps stages to the fingerprints of the last run."""
+    lines = []
+    for stage in plan.stages:
+        before = previous.get(stage.stage)
+        if committed(stage) is not None:
+            action, why = "skip", "it is committed with this fingerprint"
+        elif before is None:
+            action, why = "run", "it has not been run here"
+        elif before != stage.fingerprint:
+            action, why = "run", "its config, code or inputs changed since the last run"
+        else:
+            action, why = "run", "it did not finish"
+        lines.append(PlannedStage(stage.stage, stage.fingerprint, stage.folder, action, why))
+    return lines

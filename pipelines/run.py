@@ -1,0 +1,239 @@
+"""Running a workflow: each stage in turn, skipped where it is committed, published at the end."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines import crawl, dedupe, extract, fetch, pack, screen, select, storage
+from pipelines.dataset import DatasetManifest, publish
+from pipelines.embedded_web import EmbeddedWeb, serve, write_sources
+from pipelines.errors import InputRefused, StageFailed
+from pipelines.exchange import Exchange, partitions_for
+from pipelines.extract import SourceUnit
+from pipelines.ledger import ledger_of
+from pipelines.plan import RunPlan, find_sources, plan_run
+from pipelines.report import write_report
+from pipelines.stage import Attempt, Committed, StagePlan, committed, new_attempt
+from pipelines.workflow import Crawl, Workflow, as_plain
+from schemas.reasons import Outcome, Stage
+from schemas.records import ClusterRow, ImageRow, ScreenedRow
+
+RUN_RECORD = "run.json"
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What is being run in an output folder: the workflow with every default, and each stage's fingerprint."""
+
+    workflow: dict[str, Any]
+    fingerprints: dict[str, str]
+    folders: dict[str, str]
+    harubang: str
+
+
+def read_run_record(out: str) -> RunRecord | None:
+    """Return the record of the last run in ``out``, or None where nothing was run.
+
+    Raises:
+        InputRefused: the record there cannot be read.
+    """
+    path = storage.join(out, RUN_RECORD)
+    if not storage.exists(path):
+        return None
+    try:
+        return msgspec.json.decode(storage.read_bytes(path), type=RunRecord)
+    except msgspec.MsgspecError as error:
+        raise InputRefused(f"{path}: not a run record ({error}); is this an output folder of harubang?") from error
+
+
+@contextmanager
+def locked(out: str) -> Iterator[None]:
+    """Hold the output folder, so that two runs cannot write into it at once.
+
+    Raises:
+        InputRefused: another run holds it, or it cannot be written to.
+    """
+    if storage.is_remote(out):
+        yield
+        return
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        handle = (Path(out) / ".lock").open("w")
+    except OSError as error:
+        raise InputRefused(f"--out {out}: cannot be written to ({error.strerror}); choose another folder") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputRefused(f"--out {out}: another run is at work there; wait for it or stop it") from error
+        yield
+
+
+class Run:
+    """One run of a workflow into an output folder."""
+
+    def __init__(self, workflow: Workflow, out: str, options: PipelineOptions) -> None:
+        self._workflow = workflow
+        self._out = out
+        self._options = options
+        self._network = workflow.network
+        self._crawl = workflow.sources.crawl
+        self._done: dict[Stage, Committed] = {}
+
+    def plan(self) -> RunPlan:
+        """Return the plan. Nothing is written.
+
+        Raises:
+            InputRefused: a source is missing, empty or unreadable, or the network section lacks what it must say.
+        """
+        if self._workflow.sources.embedded_web is None:
+            self._check_network()
+        return plan_run(self._workflow, self._out, find_sources(self._workflow))
+
+    def execute(self) -> DatasetManifest:
+        """Run what is not committed and publish the dataset and the report.
+
+        Raises:
+            InputRefused: the workflow asks for what may not be done.
+            StageFailed: a stage could not finish; what is committed stays.
+        """
+        plan = self.plan()
+        record = RunRecord(
+            workflow=as_plain(self._workflow),
+            fingerprints={stage.stage: stage.fingerprint for stage in plan.stages},
+            folders={stage.stage: Path(stage.folder).name for stage in plan.stages},
+            harubang=version("harubang"),
+        )
+        try:
+            storage.write_bytes(storage.join(self._out, RUN_RECORD), msgspec.json.format(msgspec.json.encode(record)))
+        except OSError as error:
+            raise StageFailed(f"{self._out}: {error}") from error
+        with ExitStack() as stack:
+            self._serve_embedded_web(plan, stack)
+            for stage in plan.stages:
+                self._done[Stage(stage.stage)] = committed(stage) or self._run_stage(stage, plan)
+        manifest = publish(
+            self._out,
+            self._done[Stage.PACK],
+            name=self._workflow.name,
+            licence=self._workflow.pack.licence,
+            ledger=ledger_of(self._done[Stage.SELECT]),
+            stages=record.fingerprints,
+            version=record.harubang,
+        )
+        write_report(self._out, self._workflow.name, self._done, manifest)
+        return manifest
+
+    def _serve_embedded_web(self, plan: RunPlan, stack: ExitStack) -> None:
+        """Start the embedded web where a stage is still to ask it for something."""
+        source = self._workflow.sources.embedded_web
+        if source is None or all(committed(plan.of(stage)) for stage in (Stage.CRAWL, Stage.FETCH)):
+            return
+        web: EmbeddedWeb = stack.enter_context(serve(source.seed))
+        self._crawl = Crawl(seeds=web.seeds, sitemaps=web.sitemaps, scope=("http://*.harubang.test/",), depth=4)
+        self._network = msgspec.structs.replace(
+            self._network, connect_to={**self._network.connect_to, **web.connect_to}, allow_loopback=True
+        )
+
+    def _run_stage(self, stage: StagePlan, plan: RunPlan) -> Committed:
+        steps: dict[Stage, Callable[[Attempt, RunPlan], Committed]] = {
+            Stage.CRAWL: self._run_crawl,
+            Stage.EXTRACT: self._run_extract,
+            Stage.SCREEN: self._run_screen,
+            Stage.FETCH: self._run_fetch,
+            Stage.DEDUPE: self._run_dedupe,
+            Stage.SELECT: self._run_select,
+            Stage.PACK: self._run_pack,
+        }
+        return steps[Stage(stage.stage)](new_attempt(stage, self._options), plan)
+
+    def _check_network(self) -> None:
+        refusal = self._network.refusal()
+        if refusal is not None:
+            raise InputRefused(refusal)
+
+    def _run_crawl(self, attempt: Attempt, plan: RunPlan) -> Committed:
+        del plan
+        assert self._crawl is not None
+        return attempt.commit(crawl.run_crawl(attempt, self._crawl, self._network))
+
+    def _run_extract(self, attempt: Attempt, plan: RunPlan) -> Committed:
+        units = [file.unit for file in plan.files]
+        if self._workflow.sources.embedded_web is not None:
+            units += _embedded_units(self._out)
+        crawled = self._done.get(Stage.CRAWL)
+        if crawled is not None:
+            units += [SourceUnit("crawl", path, 0) for path in crawled.paths("warc")]
+            units += [SourceUnit("pages", path, 0) for path in crawled.paths("pages")]
+        do_fn = extract.ExtractUnit(attempt.place, agent=self._network.agent)
+        return attempt.commit(attempt.run(lambda p: extract.expand(p, units, do_fn), unit="candidates"))
+
+    def _run_screen(self, attempt: Attempt, plan: RunPlan) -> Committed:
+        del plan
+        extracted = self._done[Stage.EXTRACT]
+        rows = extracted.manifest.rows("candidates")
+        return attempt.commit(
+            screen.run_screen(attempt, extracted.paths("candidates"), rows, self._workflow.screen), expected=rows
+        )
+
+    def _run_fetch(self, attempt: Attempt, plan: RunPlan) -> Committed:
+        del plan
+        screened = self._done[Stage.SCREEN]
+        kept = screened.manifest.tallies.get(Outcome.KEEP, 0)
+        exchange = Exchange(attempt.place.exchange, fetch.Wanted, fetch.by_host, partitions_for(kept))
+        do_fn = fetch.FetchPartition(attempt.place, self._network, self._workflow.fetch)
+        paths = screened.paths("screened")
+        return attempt.commit(attempt.run(lambda p: fetch.expand(p, paths, exchange, do_fn), total=kept, unit="images"))
+
+    def _run_dedupe(self, attempt: Attempt, plan: RunPlan) -> Committed:
+        del plan
+        fetched = self._done[Stage.FETCH]
+        kept = fetched.manifest.tallies.get(Outcome.KEEP, 0)
+        done = dedupe.run_dedupe(attempt, fetched.paths("images"), kept, self._workflow.dedupe)
+        return attempt.commit(done, expected=kept)
+
+    def _run_select(self, attempt: Attempt, plan: RunPlan) -> Committed:
+        del plan
+        screened = self._done[Stage.SCREEN]
+        rows = screened.manifest.rows("screened")
+        inputs: list[tuple[str, type, list[str]]] = [
+            ("screened", ScreenedRow, screened.paths("screened")),
+            ("images", ImageRow, self._done[Stage.FETCH].paths("images")),
+            ("clusters", ClusterRow, self._done[Stage.DEDUPE].paths("clusters")),
+        ]
+        done = attempt.run(
+            lambda p: select.expand(
+                p,
+                inputs,
+                place=attempt.place,
+                select=self._workflow.select,
+                partitions=partitions_for(rows),
+            ),
+            total=rows,
+            unit="candidates",
+        )
+        return attempt.commit(done, expected=rows)
+
+    def _run_pack(self, attempt: Attempt, plan: RunPlan) -> Committed:
+        del plan
+        selected = self._done[Stage.SELECT]
+        rows = selected.manifest.rows("selected")
+        shards = pack.shards_of(selected, self._workflow.pack.samples_per_shard)
+        do_fn = pack.PackShard(attempt.place, self._done[Stage.FETCH].folder)
+        done = attempt.run(lambda p: pack.expand(p, shards, do_fn), total=rows, unit="samples")
+        return attempt.commit(done, expected=rows)
+
+
+def _embedded_units(out: str) -> list[SourceUnit]:
+    """Write the embedded web's own WARC files and tables below ``out`` and return them."""
+    written = write_sources(Path(out) / "embedded_web")
+    units = [SourceUnit("warc", str(path), path.stat().st_size) for path in written.warc]
+    tables = [SourceUnit("table", str(path), path.stat().st_size, "url", "caption", "page") for path in written.tables]
+    return units + tables

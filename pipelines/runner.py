@@ -1,0 +1,60 @@
+"""The one place that builds a Beam pipeline and decides which engine runs it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.runners.runner import PipelineRunner
+
+from pipelines.errors import InputRefused
+
+_EMBEDDED = ("", "directrunner", "fnapirunner", "embedded")
+_REFUSED = {
+    "daskrunner": "it loses data silently",
+    "rayrunner": "it has had no maintainer since 2022",
+}
+
+
+def parse_options(arguments: Sequence[str]) -> PipelineOptions:
+    """Return Beam's options from what follows ``--`` on the command line.
+
+    Raises:
+        InputRefused: the engine, or a way of running it, is one that loses or corrupts data.
+    """
+    options = PipelineOptions(list(arguments))
+    name = (options.view_as(StandardOptions).runner or "").rsplit(".", 1)[-1].lower()
+    if name in _REFUSED:
+        raise InputRefused(f"--runner={name}: refused, {_REFUSED[name]}; use the default, FlinkRunner or SparkRunner")
+    if options.view_as(DirectOptions).direct_running_mode == "multi_threading":
+        raise InputRefused(
+            "--direct_running_mode=multi_threading: refused, Beam 2.77 corrupts records in this mode; "
+            "use multi_processing, or leave it out"
+        )
+    if any("data_buffer_time_limit_ms" in argument for argument in arguments):
+        raise InputRefused("data_buffer_time_limit_ms: refused, Beam 2.77 corrupts records with it; leave it out")
+    return options
+
+
+def make_pipeline(options: PipelineOptions) -> beam.Pipeline:
+    """Return a new pipeline on the engine that ``options`` ask for; in-memory on this machine by default."""
+    logging.getLogger("apache_beam").setLevel(logging.WARNING)
+    name = (options.view_as(StandardOptions).runner or "").rsplit(".", 1)[-1].lower()
+    if name in _EMBEDDED:
+        return beam.Pipeline(runner=_embedded(options), options=options)
+    return beam.Pipeline(options=options)
+
+
+def _embedded(options: PipelineOptions) -> PipelineRunner:
+    """Return the embedded engine with the options passed on to worker processes.
+
+    Never ``DirectRunner``: it first tries to download another engine.
+    """
+    encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
+    provision = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
+    return fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(provision))

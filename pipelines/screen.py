@@ -1,0 +1,167 @@
+"""The screen stage: one caption a candidate, chosen, cleaned and judged before any image is fetched.
+
+Rows are regrouped by candidate id, so that the same candidate found twice meets itself and the result does not depend
+on the order of the sources.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import apache_beam as beam
+
+from filters.caption_engine import CaptionInput, CaptionRules, CorpusEvidence, Judged, judge
+from pipelines import storage, text_counts
+from pipelines.exchange import Exchange, Slice, group, partitions_for, read_slices
+from pipelines.extract import where_raised
+from pipelines.parts import AttemptPlace, Done, PartWriter, read_rows
+from pipelines.progress import ProgressNotes
+from pipelines.stage import Attempt, merge_done, outcome_tallies
+from pipelines.text_counts import CorpusCounts
+from schemas.reasons import Outcome, Reason
+from schemas.records import CandidateRow, ScreenedRow
+
+VERSION = 1
+"""Grows with every change of what this stage decides, beyond its filters' own versions."""
+
+BATCH = 2_000
+"""Captions handed to the engine at a time; Kiwi spreads a batch over its threads."""
+
+
+def screened(row: CandidateRow, judged: Judged) -> ScreenedRow:
+    """Return the candidate with the engine's answer."""
+    found: dict[str, Any] = row._asdict()
+    del found["reason"], found["detail"]
+    return ScreenedRow(
+        **found,
+        caption=judged.caption,
+        caption_kind=judged.kind,
+        caption_path=judged.dom_path,
+        caption_raw=judged.raw,
+        why=judged.why,
+        steps=list(judged.steps),
+        morphemes=judged.morphemes,
+        outcome=judged.outcome,
+        reason=judged.reason,
+        detail=judged.detail,
+        verdicts=list(judged.verdicts),
+    )
+
+
+def dropped(row: CandidateRow, reason: str, detail: str) -> ScreenedRow:
+    """Return the candidate as dropped before its caption was looked at."""
+    blank = Judged(outcome=Outcome.DROP, reason=reason, detail=detail)
+    return screened(row, blank)
+
+
+def screen_rows(
+    rows: Iterable[CandidateRow], rules: CaptionRules, evidence: CorpusEvidence | None = None
+) -> Iterator[ScreenedRow]:
+    """Yield every row with its outcome, in the order of candidate ids.
+
+    Of rows with the same id (the same page bytes read twice) the first by source and offset goes on.
+    """
+    ordered = sorted(rows, key=lambda r: (r.candidate_id, r.source, -1 if r.source_offset is None else r.source_offset))
+    pending: list[CandidateRow] = []
+    previous = ""
+    for row in ordered:
+        if row.reason:
+            yield dropped(row, row.reason, row.detail)
+        elif row.candidate_id == previous:
+            yield dropped(row, Reason.DUPLICATE_CANDIDATE, "the same image on the same bytes of the same page")
+        else:
+            pending.append(row)
+            if len(pending) == BATCH:
+                yield from _judge(pending, rules, evidence)
+                pending = []
+        previous = row.candidate_id
+    yield from _judge(pending, rules, evidence)
+
+
+def _judge(rows: Sequence[CandidateRow], rules: CaptionRules, evidence: CorpusEvidence | None) -> Iterator[ScreenedRow]:
+    """Judge a batch; where our own code raises, find the row that did it and let the others go on."""
+    inputs = [CaptionInput(tuple(row.captions), row.page_title, row.page_url, row.image_url) for row in rows]
+    try:
+        answers = judge(inputs, rules, evidence)
+    except Exception as error:  # noqa: BLE001 - the row that raised becomes a ledger row of its own
+        if len(rows) == 1:
+            yield dropped(rows[0], Reason.RECORD_RAISED, where_raised(error))
+            return
+        middle = len(rows) // 2
+        yield from _judge(rows[:middle], rules, evidence)
+        yield from _judge(rows[middle:], rules, evidence)
+        return
+    for row, answer in zip(rows, answers, strict=True):
+        yield screened(row, answer)
+
+
+class Regroup(beam.DoFn):
+    """Spreads the rows of one part over the partitions of an exchange."""
+
+    def __init__(self, exchange: Exchange, *, source: str = "") -> None:
+        self._exchange = exchange
+        self._source = source
+
+    def process(self, path: str) -> Iterator[tuple[int, Slice]]:
+        """Yield the handles of one part's slices."""
+        yield from self._exchange.write(read_rows(path, self._exchange.record), source=self._source)
+
+
+class ScreenPartition(beam.DoFn):
+    """Screens the candidates of one partition."""
+
+    def __init__(self, place: AttemptPlace, rules: CaptionRules, counts: list[str]) -> None:
+        self._place = place
+        self._rules = rules
+        self._counts = counts
+
+    def setup(self) -> None:
+        """Load the corpus counts once a worker."""
+        self._evidence = CorpusCounts(self._counts)
+
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
+        """Write the partition's part and report it."""
+        partition, slices = element
+        notes = ProgressNotes(self._place.path)
+        books: Counter[tuple[str, str]] = Counter()
+        with PartWriter(self._place, ScreenedRow) as writer:
+            for row in screen_rows(read_slices(slices, CandidateRow), self._rules, self._evidence):
+                writer.add(row)
+                books[row.outcome, row.reason] += 1
+                notes.advance()
+            part = writer.publish("screened", partition)
+        notes.flush()
+        yield Done([part], outcome_tallies(books))
+
+
+def run_screen(attempt: Attempt, paths: list[str], rows: int, rules: CaptionRules) -> Done:
+    """Count the texts of all candidates, then screen them; return what both jobs wrote."""
+    partitions = partitions_for(rows)
+    counted = attempt.run(
+        lambda p: text_counts.expand(p, paths, attempt.place, partitions),
+        unit="texts",
+        label="count",
+    )
+    counts = [storage.join(attempt.plan.folder, part.path) for part in counted.parts]
+    exchange = Exchange(attempt.place.exchange, CandidateRow, by_candidate, partitions)
+    do_fn = ScreenPartition(attempt.place, rules, counts)
+
+    def expand(pipeline: beam.Pipeline) -> beam.PCollection[Done]:
+        handles = pipeline | "parts" >> beam.Create(paths) | "regroup" >> beam.ParDo(Regroup(exchange))
+        done: beam.PCollection[Done] = group(handles, "group") | "screen" >> beam.ParDo(do_fn)
+        return done
+
+    return merge_done([counted, attempt.run(expand, total=rows, unit="captions")])
+
+
+def by_candidate(row: CandidateRow) -> str:
+    """The key of the screen's exchange."""
+    return row.candidate_id
+
+
+def engine_versions() -> list[str]:
+    """Return the versions that decide what the caption engine says, beyond those of its filters."""
+    return [f"{name} {version(name)}" for name in ("kiwipiepy", "kiwipiepy-model")]

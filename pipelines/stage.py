@@ -1,0 +1,275 @@
+"""A stage's life: its fingerprint and folder, the Beam job that fills an attempt, the books, the commit.
+
+A stage owns ``stages/<stage>-<fingerprint8>/``. Workers write parts into ``attempt-…/`` below it. The job's last step
+gathers what they report; when the books balance, one manifest is published that lists every part with its sha256 and
+row count. Readers read only what a manifest lists, so an attempt that died is never seen.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines import storage
+from pipelines.errors import StageFailed
+from pipelines.parts import AttemptPlace, Done, Part, Tally
+from pipelines.progress import ProgressLine
+from pipelines.runner import make_pipeline
+from schemas.identity import fingerprint
+from schemas.reasons import Outcome
+
+IN = "in"
+"""Heading of the records a stage took in."""
+KEEP = "keep"
+"""Heading of the records that went on."""
+DROP = "drop:"
+"""Prefix of the headings of dropped records; the reason follows."""
+
+_MANIFEST = "manifest.json"
+_RESULT = "result.json"
+
+
+class StagePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stage would do: everything its fingerprint covers, and where it lives."""
+
+    stage: str
+    covers: dict[str, Any]
+    root: str
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of all that decides this stage's output: config, versions, inputs."""
+        return fingerprint([self.stage, self.covers])
+
+    @property
+    def folder(self) -> str:
+        """The stage's own folder."""
+        return storage.join(self.root, "stages", f"{self.stage}-{self.fingerprint[:8]}")
+
+
+class StageManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The commit record of a stage. ``tallies`` are the books: see `balance`."""
+
+    stage: str
+    fingerprint: str
+    covers: dict[str, Any]
+    parts: list[Part]
+    tallies: dict[str, int]
+
+    def table(self, name: str) -> list[Part]:
+        """Return the parts of one table in the order of their partitions."""
+        return sorted((part for part in self.parts if part.table == name), key=lambda p: (p.partition, p.path))
+
+    def rows(self, name: str) -> int:
+        """Return the row count of one table."""
+        return sum(part.rows for part in self.table(name))
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
+    """A committed stage as the next one reads it."""
+
+    folder: str
+    manifest: StageManifest
+
+    def paths(self, table: str) -> list[str]:
+        """Return the full paths of a table's parts, in order."""
+        return [storage.join(self.folder, part.path) for part in self.manifest.table(table)]
+
+
+def committed(plan: StagePlan) -> Committed | None:
+    """Return the stage if its manifest is published, else None.
+
+    Raises:
+        StageFailed: the manifest there is of another fingerprint or cannot be read.
+    """
+    path = storage.join(plan.folder, _MANIFEST)
+    if not storage.exists(path):
+        return None
+    found = read_manifest(path)
+    if found.fingerprint != plan.fingerprint:
+        raise StageFailed(f"{path}: belongs to fingerprint {found.fingerprint}, not {plan.fingerprint}; remove it")
+    return Committed(folder=plan.folder, manifest=found)
+
+
+def read_manifest(path: str) -> StageManifest:
+    """Return the manifest at ``path``.
+
+    Raises:
+        StageFailed: it is not a stage manifest.
+    """
+    try:
+        return msgspec.json.decode(storage.read_bytes(path), type=StageManifest)
+    except msgspec.MsgspecError as error:
+        raise StageFailed(
+            f"{path}: not a stage manifest ({error}); remove the folder to run the stage again"
+        ) from error
+
+
+def outcome_tallies(books: Mapping[tuple[str, str], int]) -> list[Tally]:
+    """Return the books of (outcome, reason) counts: how many came in, were kept, were dropped for each reason."""
+    counts: Counter[str] = Counter()
+    for (outcome, reason), number in books.items():
+        counts[IN] += number
+        counts[KEEP if outcome == Outcome.KEEP else DROP + reason] += number
+    return [Tally(heading, number) for heading, number in sorted(counts.items())]
+
+
+def balance(stage: str, tallies: dict[str, int], *, expected: int | None = None) -> None:
+    """Check the conservation law: in = kept + Σ dropped by reason, and in = what the inputs hold.
+
+    Raises:
+        StageFailed: the books do not balance.
+    """
+    came = tallies.get(IN, 0)
+    went = tallies.get(KEEP, 0) + sum(number for heading, number in tallies.items() if heading.startswith(DROP))
+    if came != went:
+        raise StageFailed(f"{stage}: {came} records came in but {went} are accounted for")
+    if expected is not None and came != expected:
+        raise StageFailed(f"{stage}: the inputs hold {expected} records but {came} came in")
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try at running a stage; workers get its folder and name."""
+
+    plan: StagePlan
+    name: str
+    options: PipelineOptions
+
+    @property
+    def place(self) -> AttemptPlace:
+        """Where this try's files go."""
+        return AttemptPlace(self.plan.folder, self.name)
+
+    def run(
+        self,
+        expand: Callable[[beam.Pipeline], beam.PCollection[Done]],
+        *,
+        total: int | None = None,
+        unit: str = "rows",
+        label: str = "",
+    ) -> Done:
+        """Run one Beam job and return what its workers report, parts sorted and tallies summed.
+
+        Raises:
+            StageFailed: the job failed; the message is the first line of its error.
+        """
+        result = storage.join(self.place.path, f"{label}{_RESULT}")
+        try:
+            with ProgressLine(label or self.plan.stage, self.place.path, total=total, unit=unit):
+                pipeline = make_pipeline(self.options)
+                reports = expand(pipeline)
+                _ = (
+                    reports
+                    | "gather" >> beam.CombineGlobally(MergeReports())
+                    | "note" >> beam.ParDo(_WriteReport(result))
+                )
+                pipeline.run().wait_until_finish()
+        except Exception as error:
+            raise StageFailed(f"{self.plan.stage}: {_last_line(error)}") from error
+        return msgspec.json.decode(storage.read_bytes(result), type=Done)
+
+    def commit(self, done: Done, *, expected: int | None = None) -> Committed:
+        """Check the books, publish the manifest, and clear away attempts that died.
+
+        Raises:
+            StageFailed: the books do not balance, or the manifest cannot be written.
+        """
+        tallies = {tally.heading: tally.number for tally in done.tallies}
+        balance(self.plan.stage, tallies, expected=expected)
+        manifest = StageManifest(
+            stage=self.plan.stage,
+            fingerprint=self.plan.fingerprint,
+            covers=self.plan.covers,
+            parts=done.parts,
+            tallies=tallies,
+        )
+        try:
+            storage.write_bytes(
+                storage.join(self.plan.folder, _MANIFEST), msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+            )
+        except OSError as error:
+            raise StageFailed(f"{self.plan.stage}: {_last_line(error)}") from error
+        clear_dead_attempts(self.plan.folder, keep=self.name)
+        return Committed(folder=self.plan.folder, manifest=manifest)
+
+
+def new_attempt(plan: StagePlan, options: PipelineOptions) -> Attempt:
+    """Return a new try at ``plan``; its name is new, so that a zombie of an older try cannot write into it."""
+    return Attempt(plan=plan, name=f"attempt-{secrets.token_hex(4)}", options=options)
+
+
+def clear_dead_attempts(folder: str, *, keep: str) -> None:
+    """Remove every attempt in a stage's folder but ``keep``, and the working files inside ``keep``."""
+    if storage.is_remote(folder):
+        return
+    for path in Path(folder).glob("attempt-*"):
+        if path.name != keep:
+            storage.remove_tree(str(path))
+    for working in ("progress", "exchange"):
+        storage.remove_tree(storage.join(folder, keep, working))
+
+
+def _last_line(error: BaseException) -> str:
+    """Return the line that says what went wrong; worker processes hand over a whole traceback as text."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = str(error)
+    if "Traceback" in text:
+        lines = [line for line in text.splitlines() if line and not line.startswith((" ", "\t"))]
+        errors = [line for line in lines if "Error" in line.split(":", 1)[0] or "Failed" in line.split(":", 1)[0]]
+        text = (errors or lines or [text])[0]
+    first = text.strip().splitlines()[0] if text.strip() else ""
+    return f"{type(error).__name__}: {first}"
+
+
+def merge_done(reports: Iterable[Done]) -> Done:
+    """Return the reports as one: parts in a total order, tallies summed."""
+    counts: Counter[str] = Counter()
+    parts: list[Part] = []
+    for report in reports:
+        parts.extend(report.parts)
+        for tally in report.tallies:
+            counts[tally.heading] += tally.number
+    return Done(sorted(set(parts)), [Tally(heading, number) for heading, number in sorted(counts.items())])
+
+
+class MergeReports(beam.CombineFn):
+    """Beam's face of `merge_done`."""
+
+    def create_accumulator(self) -> Done:
+        """Return the report of no work."""
+        return Done([], [])
+
+    def add_input(self, mutable_accumulator: Done, element: Done) -> Done:
+        """Add one report."""
+        return Done([*mutable_accumulator.parts, *element.parts], [*mutable_accumulator.tallies, *element.tallies])
+
+    def merge_accumulators(self, accumulators: Iterable[Done]) -> Done:
+        """Merge sets of reports."""
+        return merge_done(accumulators)
+
+    def extract_output(self, accumulator: Done) -> Done:
+        """Return the merged report."""
+        return merge_done([accumulator])
+
+
+def _as_it_is(report: Done) -> Done:
+    return report
+
+
+class _WriteReport(beam.DoFn):
+    """Writes the merged report where the driver reads it; twice the same is harmless."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def process(self, done: Done) -> None:
+        """Write ``done`` as JSON."""
+        storage.write_bytes(self._path, msgspec.json.encode(done))

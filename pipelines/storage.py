@@ -1,0 +1,205 @@
+"""Files on the local disk or any Beam filesystem: read, write whole, and publish under a name made from the content.
+
+A file that others read is never written in place. Locally it is written beside its place, flushed to disk and renamed;
+on an object store one put makes it visible whole. Names made from content make a repeated bundle harmless: the same
+bytes have the same name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, NamedTuple, cast
+
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+_CHUNK = 1 << 20
+
+
+class FoundFile(NamedTuple):
+    """A file a pattern matched: its path, size in bytes and modification time in seconds since 1970."""
+
+    path: str
+    size: int
+    modified: float
+
+
+class Published(NamedTuple):
+    """A file that was published: its path, size in bytes and sha256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def is_remote(path: str) -> bool:
+    """Tell whether ``path`` names a Beam filesystem (``s3://…``) and not the local disk."""
+    return "://" in path
+
+
+def join(folder: str, *names: str) -> str:
+    """Return the path of ``names`` below ``folder``, local or remote."""
+    return "/".join([folder.rstrip("/"), *names])
+
+
+def find(pattern: str) -> list[FoundFile]:
+    """Return the files that a path or glob names, sorted by path; an empty list where there is none."""
+    try:
+        matches = FileSystems.match([pattern])[0].metadata_list
+    except BeamIOError as error:
+        if any(isinstance(cause, FileNotFoundError) for cause in (error.exception_details or {}).values()):
+            return []
+        raise OSError(f"{pattern}: {error}") from error
+    found = [FoundFile(m.path, m.size_in_bytes, m.last_updated_in_seconds) for m in matches]
+    return sorted(file for file in found if is_remote(file.path) or not Path(file.path).is_dir())
+
+
+def open_to_read(path: str) -> BinaryIO:
+    """Open ``path`` for reading bytes as they are stored.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: it cannot be read.
+    """
+    if not is_remote(path):
+        return Path(path).open("rb")
+    try:
+        return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
+    except BeamIOError as error:
+        raise OSError(f"{path}: {error}") from error
+
+
+def exists(path: str) -> bool:
+    """Tell whether the file ``path`` is there."""
+    return bool(FileSystems.exists(path)) if is_remote(path) else Path(path).exists()
+
+
+def read_bytes(path: str) -> bytes:
+    """Return the whole of a small file."""
+    with open_to_read(path) as file:
+        return file.read()
+
+
+def read_range(path: str, offset: int, length: int) -> bytes:
+    """Return ``length`` bytes of ``path`` from ``offset``.
+
+    Raises:
+        OSError: the file ends before them.
+    """
+    with open_to_read(path) as file:
+        file.seek(offset)
+        data = file.read(length)
+    if len(data) != length:
+        raise OSError(f"{path}: wanted {length} bytes at {offset}, found {len(data)}")
+    return data
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Put ``data`` at ``path`` whole: readers see the old file or the new one, never a part."""
+    if is_remote(path):
+        with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            file.write(data)
+        return
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _temporary(target.parent) as (file, name):
+        file.write(data)
+        _settle(file)
+        Path(name).replace(target)
+    _flush_folder(target.parent)
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[tuple[IO[bytes], str]]:
+    """Yield an open temporary file in ``folder`` and its name; what is left of it afterwards is removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".writing-", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file, name
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _settle(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class ContentFile:
+    """A file being written whose final name holds the first 12 hex digits of its sha256.
+
+    Use ``file`` to write, then `publish`. A file that is not published leaves nothing behind.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._remote = is_remote(folder)
+        local = Path(tempfile.gettempdir()) if self._remote else Path(folder)
+        local.mkdir(parents=True, exist_ok=True)
+        handle, self._name = tempfile.mkstemp(prefix=".writing-", dir=local)
+        self.file: IO[bytes] = os.fdopen(handle, "w+b")
+
+    def publish(self, stem: str, suffix: str) -> Published:
+        """Flush the file, name it ``{stem}-{sha256 prefix}{suffix}`` in its folder, and return what was published."""
+        _settle(self.file)
+        self.file.close()
+        size, digest = hash_file(self._name)
+        path = join(self._folder, f"{stem}-{digest[:12]}{suffix}")
+        if self._remote:
+            with (
+                Path(self._name).open("rb") as source,
+                FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as sink,
+            ):
+                shutil.copyfileobj(source, sink, _CHUNK)
+            Path(self._name).unlink()
+        else:
+            Path(self._name).replace(path)
+            _flush_folder(Path(self._folder))
+        return Published(path, size, digest)
+
+    def discard(self) -> None:
+        """Close the file and remove what was written, if it was not published."""
+        self.file.close()
+        Path(self._name).unlink(missing_ok=True)
+
+    def __enter__(self) -> ContentFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+
+def hash_file(path: str) -> tuple[int, str]:
+    """Return (size in bytes, sha256) of ``path``."""
+    digest = hashlib.sha256()
+    size = 0
+    with open_to_read(path) as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def remove_tree(path: str) -> None:
+    """Remove a folder and all below it; nothing happens where there is none."""
+    if is_remote(path):
+        for file in find(join(path, "**")):
+            FileSystems.delete([file.path])
+        return
+    if Path(path).is_dir():
+        shutil.rmtree(path)

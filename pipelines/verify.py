@@ -1,0 +1,156 @@
+"""Verifying an output folder: every byte against its manifest, every sample against its twin, the books."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import storage
+from pipelines.dataset import FOLDER, MANIFEST, DatasetManifest, read_dataset_manifest, root_of
+from pipelines.errors import InputRefused, StageFailed
+from pipelines.ledger import Ledger, ledger_of
+from pipelines.run import RunRecord, read_run_record
+from pipelines.stage import Committed, read_manifest
+from schemas.identity import sha256_hex
+from schemas.reasons import Stage
+
+_MEMBERS = ("jpg", "txt", "json")
+
+
+class Verification(NamedTuple):
+    """What a check found: the root as recomputed from the bytes, whether all is well, and each thing that is not."""
+
+    root: str
+    ok: bool
+    problems: list[str]
+
+
+def verify(out: str) -> Verification:
+    """Check the dataset and every committed stage in ``out``.
+
+    Raises:
+        InputRefused: ``out`` holds no run.
+    """
+    record = read_run_record(out)
+    if record is None:
+        raise InputRefused(f"{out}: holds no run of harubang; give the folder that was --out")
+    problems: list[str] = []
+    root = ""
+    try:
+        manifest = read_dataset_manifest(out)
+    except msgspec.MsgspecError as error:
+        manifest = None
+        problems.append(f"{FOLDER}/{MANIFEST}: not a manifest: {error}")
+    if manifest is None:
+        problems.append(f"{FOLDER}/{MANIFEST}: there is no dataset; run the workflow to its end")
+    else:
+        root = _check_dataset(out, manifest, problems)
+    problems += _stage_problems(out, record, manifest)
+    return Verification(root, not problems, problems)
+
+
+def _check_dataset(out: str, manifest: DatasetManifest, problems: list[str]) -> str:
+    folder = Path(out) / FOLDER
+    found = []
+    for entry in manifest.files:
+        path = folder / entry.path
+        if not path.is_file():
+            problems.append(f"{FOLDER}/{entry.path}: is missing")
+            continue
+        size, digest = storage.hash_file(str(path))
+        if (size, digest) != (entry.bytes, entry.sha256):
+            problems.append(f"{FOLDER}/{entry.path}: its bytes are not those of the manifest")
+        found.append(msgspec.structs.replace(entry, bytes=size, sha256=digest))
+    listed = {entry.path for entry in manifest.files} | {MANIFEST}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in listed:
+            problems.append(f"{FOLDER}/{name}: is not in the manifest")
+    root = root_of(found)
+    if root != manifest.root:
+        problems.append(f"{FOLDER}/{MANIFEST}: root {manifest.root} but the files give {root}")
+    if not manifest.ledger.balanced or manifest.ledger.kept != manifest.samples:
+        problems.append(f"{FOLDER}/{MANIFEST}: the ledger keeps {manifest.ledger.kept} of {manifest.samples} samples")
+    if not problems:
+        problems += _sample_problems(folder, manifest)
+    return root
+
+
+def _sample_problems(folder: Path, manifest: DatasetManifest) -> Iterator[str]:
+    """Yield what is wrong inside files whose bytes are right."""
+    previous = ""
+    for entry in manifest.files:
+        if not entry.path.startswith("shards/"):
+            continue
+        twin = folder / entry.path.replace("shards/", "parquet/").replace(".tar", ".parquet")
+        table: pa.Table = pq.read_table(twin, columns=["key", "caption", "sha256"])
+        twins = {row["key"]: row for row in table.to_pylist()}
+        keys = []
+        for key, members in _samples(folder / entry.path):
+            keys.append(key)
+            where = f"{FOLDER}/{entry.path}: {key}"
+            if tuple(members) != _MEMBERS:
+                yield f"{where}: has {', '.join(members)} and not {', '.join(_MEMBERS)}"
+                continue
+            metadata = json.loads(members["json"])
+            if sha256_hex(members["jpg"]) != metadata["sha256"]:
+                yield f"{where}: the image is not the one its metadata names"
+            row = twins.get(key)
+            if row is None or (row["caption"], row["sha256"]) != (members["txt"].decode(), metadata["sha256"]):
+                yield f"{where}: the Parquet file holds another sample"
+            if key <= previous:
+                yield f"{where}: out of order"
+            previous = key
+        if len(keys) != entry.rows or len(twins) != entry.rows:
+            yield f"{FOLDER}/{entry.path}: {len(keys)} samples, {len(twins)} rows, {entry.rows} in the manifest"
+
+
+def _samples(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Yield (key, members by ending) of a tar, members of one key being neighbours."""
+    current = ""
+    members: dict[str, bytes] = {}
+    with tarfile.open(path) as tar:
+        for info in tar:
+            key, _, ending = info.name.partition(".")
+            if key != current and members:
+                yield current, members
+                members = {}
+            current = key
+            file = tar.extractfile(info)
+            members[ending] = file.read() if file is not None else b""
+    if members:
+        yield current, members
+
+
+def _stage_problems(out: str, record: RunRecord, manifest: DatasetManifest | None) -> Iterator[str]:
+    for stage, folder in record.folders.items():
+        path = storage.join(out, "stages", folder, "manifest.json")
+        name = f"stages/{folder}"
+        if not storage.exists(path):
+            yield f"{name}: is not committed"
+            continue
+        try:
+            found = Committed(folder=storage.join(out, "stages", folder), manifest=read_manifest(path))
+        except StageFailed as error:
+            yield str(error)
+            continue
+        for part in found.manifest.parts:
+            place = storage.join(found.folder, part.path)
+            if not storage.exists(place):
+                yield f"{name}/{part.path}: is missing"
+            elif storage.hash_file(place) != (part.size, part.sha256):
+                yield f"{name}/{part.path}: its bytes are not those of the manifest"
+        if stage == Stage.SELECT and manifest is not None:
+            yield from _ledger_problems(ledger_of(found), manifest.ledger, name)
+
+
+def _ledger_problems(counted: Ledger, published: Ledger, name: str) -> Iterator[str]:
+    if counted != published:
+        yield f"{name}: its ledger is not the one in {FOLDER}/{MANIFEST}"

@@ -1,0 +1,239 @@
+"""The one way out: an asynchronous client for pages and images that asks politely and trusts nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, NamedTuple
+
+from filters.rights import refused, response_consent
+from filters.url import host_of, normalize, origin_of, why_refused
+from pipelines.host_pace import HostPace, retry_after
+from pipelines.http_exchange import REDIRECTS, Answer, Headers, HttpExchange, Wanted, failure
+from pipelines.network import Network
+from pipelines.site_policy import SitePolicies
+from schemas.reasons import NO_REASON, Reason
+from schemas.records import Consent
+
+__all__ = ["Fetched", "Network", "WebClient"]
+
+_ROBOTS_REDIRECTS: Final = 10
+"""Redirects followed for a robots.txt. RFC 9309, section 2.3.1.2, asks for at least five."""
+
+
+class Fetched(NamedTuple):
+    """What came of one URL. ``reason`` is a `Reason` value, or empty where ``body`` is the resource.
+
+    ``fetched_at`` is when the answer came; where an earlier refusal was remembered, when that came.
+    ``hops`` are the URLs requested, in order, in normal form; ``address`` is where the last of them went.
+    """
+
+    url: str
+    final_url: str
+    fetched_at: str
+    address: str
+    status: int | None
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    reason: str
+    detail: str
+    consent: tuple[Consent, ...]
+    hops: tuple[str, ...]
+
+
+class WebClient:
+    """Fetches pages and images. An asynchronous context manager; `get` may be called any number of times at once.
+
+    Within one client a host keeps its pace and its failures are counted, each site's files are asked for once, and
+    nothing that was refused for its use is requested again.
+    """
+
+    def __init__(self, network: Network) -> None:
+        wrong = network.refusal()
+        if wrong is not None:
+            raise ValueError(wrong)
+        self._network = network
+        self._opted_out: dict[str, Fetched] = {}
+
+    async def __aenter__(self) -> WebClient:
+        self._pace = HostPace(self._network)
+        self._policies = SitePolicies(self._network, self._ask_file, self._ask_delay)
+        self._exchange = await HttpExchange(self._network).__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._policies.close()
+        await self._exchange.__aexit__(kind, error, trace)
+
+    async def get(self, url: str, *, accept: str) -> Fetched:
+        """Fetch ``url``, its redirects followed hop by hop.
+
+        Never raises for what a server or the network does; cancellation propagates.
+
+        Args:
+            url: an absolute URL in any form.
+            accept: the Accept header. One that begins with ``image/`` asks for an image: no content coding is asked
+                for, and rules about images hold.
+        """
+        target = normalize(url)
+        if target is None:
+            return _ended(url, url, failure(Reason.URL_REFUSED, why_refused(url) or ""), [], [])
+        hops: list[str] = []
+        consents: list[Consent] = []
+        seconds = self._network.total_seconds
+        while True:
+            known = self._opted_out.get(target)
+            if known is not None:
+                return self._remember(known._replace(url=url, hops=tuple(hops)))
+            answer, seconds = await self._hop(target, accept, seconds, hops, consents)
+            if answer.reason == Reason.OPTED_OUT:
+                return self._remember(_ended(url, target, answer, consents, hops))
+            if answer.status not in REDIRECTS:
+                return _ended(url, target, answer, consents, hops)
+            following = _next_hop(answer, target, hops, self._network.max_redirects)
+            if isinstance(following, Answer):
+                return _ended(url, target, following, consents, hops)
+            target = following
+
+    def _remember(self, result: Fetched) -> Fetched:
+        """Keep a refusal of use, so that no URL on the way to it is asked for again."""
+        for hop in (*result.hops, result.final_url):
+            self._opted_out[hop] = result._replace(headers=(), hops=())
+        return result
+
+    async def _hop(
+        self, target: str, accept: str, seconds: float, hops: list[str], consents: list[Consent]
+    ) -> tuple[Answer, float]:
+        """Request ``target`` if its site allows; note it in ``hops``, and the evidence in ``consents``.
+
+        Return the answer, which is a refusal where the site or the response refuses, and the time left.
+        """
+        origin = origin_of(target)
+        path = target[len(origin) :]
+        policy = self._policies.known(origin) or await self._policies.of(origin)
+        reason, detail, site_says = policy.judge(target, path, is_image=accept.startswith("image/"))
+        consents.extend(consent for consent in site_says if consent not in consents)
+        if reason:
+            return failure(Reason(reason), detail), seconds
+        said: list[Consent] = []
+
+        def wanted(headers: Headers) -> bool:
+            said[:] = response_consent(headers, agent=self._network.agent, reservation=policy.reservation(path))
+            return not refused(said)
+
+        hops.append(target)
+        answer, seconds = await self._request(target, accept, seconds, wanted=wanted)
+        consents.extend(said)
+        if refused(said):
+            channels = ", ".join(consent.channel for consent in said if not consent.allowed)
+            answer = answer._replace(reason=Reason.OPTED_OUT, detail=channels)
+        return answer, seconds
+
+    async def _request(
+        self,
+        target: str,
+        accept: str,
+        seconds: float,
+        *,
+        wanted: Wanted | None = None,
+        max_body: int | None = None,
+    ) -> tuple[Answer, float]:
+        """Request one hop, as often as it takes. Return its answer and the time left for further hops.
+
+        ``max_body`` cuts the body there, as for files in which a site speaks of itself.
+        """
+        network, pace, host = self._network, self._pace, host_of(target)
+        clock = asyncio.get_running_loop().time
+        backoff = network.backoff_seconds
+        for last in (*(False,) * (network.max_tries - 1), True):
+            aside = await pace.begin(host)
+            if aside:
+                return failure(Reason.HOST_SET_ASIDE, aside), seconds
+            started = clock()
+            try:
+                answer = await self._exchange.get(
+                    target,
+                    accept=accept,
+                    seconds=seconds,
+                    wanted=wanted,
+                    max_body=network.max_body_bytes if max_body is None else max_body,
+                    cut_body=max_body is not None,
+                    identity=max_body is not None or accept.startswith("image/"),
+                )
+            finally:
+                pace.end(host)
+            if not answer.retry:
+                if answer.status is not None:
+                    pace.succeeded(host)
+                break
+            if last or answer.status is None:
+                pace.failed(host)
+            self._back_off(host, answer, backoff)
+            if last or pace.aside(host):
+                break
+            backoff *= 2
+        return answer, max(0.0, seconds - (clock() - started))
+
+    def _back_off(self, host: str, answer: Answer, seconds: float) -> None:
+        """Hold ``host`` for ``seconds``, or for as long as its Retry-After asks if that is longer."""
+        asked = None
+        if answer.status in (429, 503):
+            asked = retry_after(answer.header("retry-after"), datetime.now(UTC))
+        if asked is not None and asked > self._network.max_retry_after:
+            self._pace.set_aside(host, f"Retry-After {asked:.0f} s is above {self._network.max_retry_after:g} s")
+        self._pace.hold(host, max(seconds, asked or 0.0))
+
+    def _ask_delay(self, origin: str, seconds: float) -> None:
+        self._pace.ask_delay(host_of(origin + "/"), seconds)
+
+    async def _ask_file(self, url: str, max_body: int) -> Answer:
+        """Request a file in which a site speaks of itself. No rights are asked: it is those that are being learnt."""
+        hops = [url]
+        seconds = self._network.total_seconds
+        while True:
+            answer, seconds = await self._request(hops[-1], "text/plain, */*;q=0.5", seconds, max_body=max_body)
+            if answer.reason in (Reason.ADDRESS_REFUSED, Reason.HOST_UNRESOLVED) and len(hops) > 1:
+                # It is not this site's address that is at fault, but where its file was said to be.
+                return answer._replace(reason=Reason.REDIRECT_REFUSED)
+            if answer.status not in REDIRECTS:
+                return answer
+            following = _next_hop(answer, hops[-1], hops, _ROBOTS_REDIRECTS)
+            if isinstance(following, Answer):
+                return following
+            hops.append(following)
+
+
+def _next_hop(answer: Answer, target: str, hops: list[str], limit: int) -> str | Answer:
+    """Return the URL that a redirect leads to, or the answer that ends the chain."""
+    following = normalize(answer.location, target) if answer.location is not None else None
+    if following is None:
+        why = "no Location" if answer.location is None else why_refused(answer.location, target)
+        return answer._replace(reason=Reason.REDIRECT_REFUSED, detail=f"{why}"[:500])
+    if len(hops) > limit or following in hops:
+        detail = "a loop" if following in hops else f"more than {limit}"
+        return answer._replace(reason=Reason.TOO_MANY_REDIRECTS, detail=detail)
+    return following
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _ended(url: str, final_url: str, answer: Answer, consents: list[Consent], hops: list[str]) -> Fetched:
+    body = answer.body if answer.reason == NO_REASON else b""
+    return Fetched(
+        url,
+        final_url,
+        _now(),
+        answer.address,
+        answer.status,
+        answer.headers,
+        body,
+        answer.reason,
+        answer.detail,
+        tuple(consents),
+        tuple(hops),
+    )

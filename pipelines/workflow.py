@@ -1,0 +1,178 @@
+"""The workflow file: what to read, how to fetch, what to keep. One YAML file, checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+from filters.near_duplicates import DuplicateRules
+
+from filters.caption_engine import CaptionRules
+from filters.image import ImageFilter, default_filters
+from pipelines.decoder import ImageSettings
+from pipelines.errors import InputRefused
+from pipelines.link_table import LinkTable
+from pipelines.web_client import Network
+
+
+class Crawl(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A crawl from seed pages and sitemaps.
+
+    ``scope`` lists URL prefixes that may be visited (``http://site.kr/news/``, ``https://*.site.kr/``); empty means
+    the sites of the seeds. ``depth`` is the number of links followed from a seed; a seed has depth 0.
+    """
+
+    seeds: tuple[str, ...] = ()
+    sitemaps: tuple[str, ...] = ()
+    scope: tuple[str, ...] = ()
+    depth: int = 3
+    max_pages: int = 100_000
+
+
+class EmbeddedWebSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The web that harubang draws and serves itself on loopback, for the demo and the tests."""
+
+    seed: int = 1
+
+
+class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where candidates come from: any of WARC files (paths or globs), a crawl, URL–caption tables, the embedded web."""
+
+    warc: tuple[str, ...] = ()
+    crawl: Crawl | None = None
+    tables: tuple[LinkTable, ...] = ()
+    embedded_web: EmbeddedWebSource | None = None
+
+
+class Takedowns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What must not be in a release: image or page URLs, hosts, sha256 of image bytes as fetched or as stored."""
+
+    urls: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    sha256: tuple[str, ...] = ()
+
+
+class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Thresholds on images, in the order given; what to do where a score is unknown; takedowns."""
+
+    filters: tuple[ImageFilter, ...] = msgspec.field(default_factory=default_filters)
+    on_unknown: str = "drop"
+    takedowns: Takedowns = Takedowns()
+
+    def __post_init__(self) -> None:
+        if self.on_unknown not in ("drop", "keep"):
+            raise ValueError("on_unknown is drop or keep")
+
+
+class Pack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the dataset is written. ``licence`` and ``language`` go to the dataset card."""
+
+    samples_per_shard: int = 5_000
+    licence: str = "other"
+
+    def __post_init__(self) -> None:
+        if self.samples_per_shard < 1:
+            raise ValueError("samples_per_shard is at least 1")
+
+
+class Workflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A whole run."""
+
+    name: str
+    description: str = ""
+    sources: Sources
+    network: Network = Network()
+    screen: CaptionRules = CaptionRules()
+    fetch: ImageSettings = ImageSettings()
+    dedupe: DuplicateRules = DuplicateRules()
+    select: Select = Select()
+    pack: Pack = Pack()
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML as the specification has it: a key stands once in a mapping. PyYAML alone keeps the last silently."""
+
+
+def _mapping(loader: _StrictLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    seen: set[str] = set()
+    for key_node, _ in node.value:
+        key = str(key_node.value)
+        if key in seen:
+            raise InputRefused(f"line {key_node.start_mark.line + 1}: key {key!r} stands twice; remove one")
+        seen.add(key)
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=deep)
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def load_workflow(path: str, overrides: Sequence[str] = ()) -> Workflow:
+    """Return the workflow in the file ``path`` with ``overrides`` (``dotted.key=YAML value``) applied.
+
+    Raises:
+        InputRefused: the file is missing or unreadable, is not YAML, has a key twice, an unknown key, a wrong type or
+            value, or no source.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputRefused(f"{path}: cannot be read ({_why(error)}); give the path of a workflow file") from error
+    try:
+        data = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except InputRefused as error:
+        raise InputRefused(f"{path}, {error}") from error
+    except yaml.YAMLError as error:
+        raise InputRefused(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
+        raise InputRefused(f"{path}: a workflow is a mapping with at least 'name' and 'sources'")
+    for override in overrides:
+        _override(data, override)
+    try:
+        workflow = msgspec.convert(data, type=Workflow)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise InputRefused(f"{path}: {error}") from error
+    _check_sources(workflow, path)
+    return workflow
+
+
+def _why(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8 text"
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not all(key.split(".")):
+        raise InputRefused(f"--set {override}: write key=value, as in --set crawl.depth=2")
+    *parents, last = key.split(".")
+    place = data
+    for name in parents:
+        inner = place.get(name)
+        if inner is None:
+            inner = place[name] = {}
+        if not isinstance(inner, dict):
+            raise InputRefused(f"--set {override}: {name!r} is not a mapping")
+        place = inner
+    try:
+        place[last] = yaml.load(value, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise InputRefused(f"--set {override}: the value is not YAML; put it in quotes") from error
+
+
+def _check_sources(workflow: Workflow, path: str) -> None:
+    sources = workflow.sources
+    if not (sources.warc or sources.crawl or sources.tables or sources.embedded_web):
+        raise InputRefused(f"{path}: sources is empty; give warc, crawl, tables or embedded_web")
+    if sources.crawl is not None and not (sources.crawl.seeds or sources.crawl.sitemaps):
+        raise InputRefused(f"{path}: sources.crawl has no seeds and no sitemaps; give at least one")
+    if sources.crawl is not None and sources.embedded_web is not None:
+        raise InputRefused(f"{path}: sources has both crawl and embedded_web; use one")
+
+
+def as_plain(struct: msgspec.Struct) -> dict[str, Any]:
+    """Return a config struct as plain JSON values, every default spelled out."""
+    plain: dict[str, Any] = msgspec.to_builtins(struct)
+    return plain

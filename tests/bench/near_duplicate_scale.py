@@ -1,0 +1,121 @@
+"""Print what clustering 1, 3 and 10 million hashes costs: wall, CPU, peak memory and how they grow.
+
+Run: ``python tests/bench/near_duplicate_scale.py [COUNT ...]``; ``--exact N`` instead compares the pairs found among N
+hashes with those of comparing all. Every count runs in a process of its own, so that peak memory is its own.
+
+The hashes are made by a seeded generator like those of a crawl: half the images are the only ones of their kind, the
+others come in families of 2 to 8 whose members differ by 0 to 4 bits of pHash and up to 16 of the longer hash, and
+1 in 100 has one of ten hot pHashes (logos, placeholders), half of these with a longer hash of its own. ``skewed`` bits
+make the bands as uneven as those of real pictures are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from math import log
+
+import numpy as np
+
+from filters.hamming import near_pairs, plan_bands
+from filters.near_duplicates import DuplicateRules, Images, clusters
+
+SEED = 20261122
+
+
+def flipped(random: np.random.Generator, words: np.ndarray, most: int) -> np.ndarray:
+    """Turn 0 to ``most`` bits of each row, some perhaps twice."""
+    words, rows = words.copy(), np.arange(len(words))
+    flips = random.integers(0, most + 1, len(words))
+    for step in range(most):
+        some = rows[flips > step]
+        bit = random.integers(0, 64 * words.shape[1], some.size)
+        words[some, bit // 64] ^= np.uint64(1) << (bit % 64).astype(np.uint64)
+    return words
+
+
+def crawl(count: int) -> Images:
+    random = np.random.default_rng(SEED)
+    kinds = np.r_[np.ones(count // 2, np.int64), np.clip(random.geometric(0.4, count) + 1, 2, 8)]
+    origin = np.repeat(np.arange(kinds.size), kinds)[:count]
+    short = random.integers(0, 2**64, (kinds.size, 1), dtype=np.uint64)
+    skewed = random.integers(0, 2**64, (kinds.size, 1), dtype=np.uint64)
+    short |= skewed & np.uint64(0x8888_8888_8888_8888)  # one bit in four is set three times in four
+    longer = random.integers(0, 2**64, (kinds.size, 4), dtype=np.uint64)
+    alone = (kinds == 1)[origin]
+    phash = np.where(alone[:, None], short[origin], flipped(random, short[origin], 4))
+    phash256 = np.where(alone[:, None], longer[origin], flipped(random, longer[origin], 16))
+    hot = random.permutation(count)[: count // 100]
+    phash[hot, 0] = random.integers(0, 2**64, 10, dtype=np.uint64)[np.arange(hot.size) % 10]
+    phash256[hot[::2]] = 7
+    return Images(
+        random.permutation(count).astype(np.int64),
+        phash[:, 0],
+        phash256,
+        np.full(count, 64, np.int64),
+        random.integers(10_000, 4_000_000, count),
+    )
+
+
+def measure(count: int) -> None:
+    images = crawl(count)
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = clusters(images, DuplicateRules())
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(count, f"{wall:.1f} {cpu:.1f} {base:.2f} {peak:.2f}", np.unique(result.representative).size)
+
+
+def scale(counts: list[int]) -> None:
+    print(f"{DuplicateRules()}; bands for 10 M: {plan_bands(DuplicateRules().radius, 10_000_000)}")
+    print(f"{'images':>10s} {'wall s':>8s} {'CPU s':>8s} {'data GiB':>9s} {'peak GiB':>9s} {'clusters':>10s}  exponent")
+    last: tuple[int, float] | None = None
+    for count in counts:
+        done = subprocess.run(
+            [sys.executable, __file__, "--one", str(count)], check=True, capture_output=True, text=True
+        )
+        _, wall, cpu, base, peak, found = done.stdout.split()
+        growth = "" if last is None else f"{log(float(cpu) / last[1]) / log(count / last[0]):.2f}"
+        print(f"{count:10d} {wall:>8s} {cpu:>8s} {base:>9s} {peak:>9s} {found:>10s}  {growth}", flush=True)
+        last = (count, float(cpu))
+
+
+def exact(count: int, radius: int) -> None:
+    hashes = crawl(count).phash
+    started = time.perf_counter()
+    found = near_pairs(hashes, radius)
+    banded = time.perf_counter() - started
+    keys = found.left * count + found.right
+    wanted = []
+    started = time.perf_counter()
+    for row in range(count):
+        apart = np.bitwise_count(hashes[row + 1 :] ^ hashes[row])
+        wanted.append(row * count + row + 1 + np.flatnonzero((apart <= radius) & (apart > 0)))
+    full = time.perf_counter() - started
+    same = np.array_equal(np.sort(keys), np.concatenate(wanted))
+    print(f"{count} hashes, radius {radius}: {keys.size} pairs, equal to comparing all: {same}")
+    print(f"banded {banded:.1f} s, comparing all {full:.1f} s")
+    sys.exit(0 if same else 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("counts", nargs="*", type=int, default=[1_000_000, 3_000_000, 10_000_000])
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--exact", type=int, metavar="N")
+    parser.add_argument("--radius", type=int, default=DuplicateRules().radius)
+    arguments = parser.parse_args()
+    if arguments.one is not None:
+        measure(arguments.one)
+    elif arguments.exact is not None:
+        exact(arguments.exact, arguments.radius)
+    else:
+        scale(arguments.counts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import imagehash
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from filters import near_duplicates
+from filters.hamming import distances, near_pairs
+from filters.near_duplicates import (
+    EXACT,
+    NEAR,
+    UNIQUE,
+    Clusters,
+    DuplicateRules,
+    Images,
+    clear_bits,
+    clusters,
+    confirmed,
+    content_ids,
+    follow_leaders,
+    hash_words,
+    phash256,
+    representatives,
+    winner_key,
+)
+
+RULES = DuplicateRules(radius=6, verify_radius=20, max_spread=24, min_clear_bits=32)
+Row = tuple[int, int, int, int, int]  # id, bits set in phash, bits set in phash256, clear bits, pixels
+
+
+def low_bits(count: int, words: int) -> list[int]:
+    """``count`` ones from the least significant bit of the last word up."""
+    value = (1 << count) - 1
+    return [(value >> (64 * word)) & (2**64 - 1) for word in reversed(range(words))]
+
+
+def columns(*rows: Row) -> Images:
+    """Images whose hashes are a number of low ones: the distance of two is the difference of their numbers."""
+    return Images(
+        np.array([row[0] for row in rows], np.int64),
+        np.array([low_bits(row[1], 1)[0] for row in rows], np.uint64),
+        np.array([low_bits(row[2], 4) for row in rows], np.uint64).reshape(len(rows), 4),
+        np.array([row[3] for row in rows], np.int64),
+        np.array([row[4] for row in rows], np.int64),
+    )
+
+
+def found(*rows: Row, rules: DuplicateRules = RULES) -> list[tuple[int, int, int, str, int]]:
+    return [tuple(row) for row in zip(*(column.tolist() for column in clusters(columns(*rows), rules)), strict=True)]
+
+
+def test_nothing_in_nothing_out():
+    assert found() == []
+
+
+def test_one_image_is_its_own_cluster():
+    assert found((5, 10, 10, 64, 100)) == [(5, 0, 0, UNIQUE, 1)]
+
+
+def test_equal_bytes_are_exact_copies():
+    assert found((5, 10, 10, 64, 100), (5, 10, 10, 64, 100)) == [(5, 0, 0, EXACT, 2)] * 2
+
+
+def test_equal_bytes_match_however_plain_the_image():
+    assert found((5, 0, 0, 0, 100), (5, 0, 0, 0, 100)) == [(5, 0, 0, EXACT, 2)] * 2
+
+
+def test_a_near_copy_tells_its_distances_and_follows_the_larger_image():
+    assert found((1, 10, 100, 64, 50), (2, 13, 112, 64, 70)) == [(2, 3, 12, NEAR, 2), (2, 0, 0, EXACT, 2)]
+
+
+def test_equal_sizes_are_settled_by_the_smaller_id():
+    assert [row[0] for row in found((9, 10, 100, 64, 50), (2, 13, 112, 64, 50))] == [2, 2]
+
+
+@pytest.mark.parametrize(("phash", "longer", "near"), [(6, 20, True), (7, 20, False), (6, 21, False), (0, 20, True)])
+def test_both_radii_are_included(phash, longer, near):
+    rows = found((1, 0, 0, 64, 50), (2, phash, longer, 64, 40))
+    assert [row[3] for row in rows] == ([EXACT, NEAR] if near else [UNIQUE, UNIQUE])
+
+
+def test_one_phash_with_distant_longer_hashes_is_two_images():
+    assert [row[3] for row in found((1, 10, 0, 64, 50), (2, 10, 21, 64, 40))] == [UNIQUE, UNIQUE]
+
+
+@pytest.mark.parametrize(("clear", "match"), [(32, NEAR), (31, UNIQUE)])
+def test_a_plain_image_is_matched_by_its_bytes_alone(clear, match):
+    assert found((1, 10, 10, 64, 50), (2, 10, 10, clear, 40))[1][3] == match
+
+
+def test_a_chain_is_cut_where_it_leaves_the_representative():
+    rows = found((1, 0, 0, 64, 90), (2, 5, 20, 64, 50), (3, 10, 40, 64, 40), (4, 15, 60, 64, 30))
+    assert [row[:3] for row in rows] == [(1, 0, 0), (1, 5, 20), (3, 0, 0), (3, 5, 20)]
+    assert [row[4] for row in rows] == [2, 2, 2, 2]
+
+
+def test_the_spread_is_included():
+    chain = ((1, 0, 0, 64, 90), (2, 5, 12, 64, 50), (3, 9, 24, 64, 40), (4, 10, 25, 64, 30))
+    assert [row[0] for row in found(*chain)] == [1, 1, 1, 4]
+
+
+def test_copies_of_a_loser_are_near_copies_of_the_winner_and_are_counted():
+    rows = found((1, 10, 100, 64, 90), (2, 12, 104, 64, 50), (2, 12, 104, 64, 50))
+    assert rows == [(1, 0, 0, EXACT, 3), (1, 2, 4, NEAR, 3), (1, 2, 4, NEAR, 3)]
+
+
+def test_a_hot_group_costs_a_bounded_number_of_rounds_and_the_rest_stay_apart(monkeypatch):
+    monkeypatch.setattr(near_duplicates, "MAX_LEADERS", 2)
+    images = columns(*((number, 7, 30 * number, 64, 10) for number in range(5)))
+    leader, searchable = follow_leaders(images, RULES)
+    assert leader.tolist() == [0, 1, 2, 3, 4]
+    assert searchable.tolist() == [True, True, False, False, False]
+
+
+def test_a_million_blank_thumbnails_take_one_round():
+    count = 1_000_000
+    images = Images(
+        np.arange(count),
+        np.full(count, 7, np.uint64),
+        np.zeros((count, 4), np.uint64),
+        np.full(count, 64),
+        np.ones(count, np.int64),
+    )
+    leader, searchable = follow_leaders(images, RULES)
+    assert not leader.any()
+    assert np.flatnonzero(searchable).tolist() == [0]
+
+
+def test_representatives_of_components_are_independent():
+    images = columns((1, 0, 0, 64, 5), (2, 0, 10, 64, 9), (3, 0, 0, 64, 7), (4, 0, 30, 64, 6))
+    assert representatives(images, np.array([1, 1, 3, 3]), RULES).tolist() == [1, 1, 2, 3]
+
+
+def test_confirmation_looks_at_the_longer_hash_only():
+    images = columns((1, 0, 0, 64, 1), (2, 3, 20, 64, 1), (3, 4, 41, 64, 1))
+    pairs = near_pairs(images.phash, 6)
+    assert confirmed(images, pairs, RULES).tolist() == [True, False, False]
+    assert list(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)) == [(0, 1), (0, 2), (1, 2)]
+
+
+def test_the_winner_has_more_pixels_then_more_morphemes_then_consent_then_the_smaller_id():
+    assert winner_key(pixels=2, morphemes=0, candidate_id="b") < winner_key(pixels=1, morphemes=9, candidate_id="a")
+    assert winner_key(pixels=1, morphemes=2, candidate_id="b") < winner_key(pixels=1, morphemes=1, candidate_id="a")
+    graded = winner_key(pixels=1, morphemes=1, consent=1, candidate_id="b")
+    assert graded < winner_key(pixels=1, morphemes=1, candidate_id="a")
+    assert winner_key(pixels=1, morphemes=1, candidate_id="a") < winner_key(pixels=1, morphemes=1, candidate_id="b")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"radius": 17}, "radius is 17: expected 0 to 16 bits"),
+        ({"radius": -1}, "radius is -1"),
+        ({"verify_radius": 257, "max_spread": 257}, "verify_radius is 257"),
+        ({"max_spread": 19}, "max_spread is 19: expected 20 to 256 bits"),
+        ({"min_clear_bits": 65}, "min_clear_bits is 65"),
+    ],
+)
+def test_rules_out_of_range_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        DuplicateRules(**wrong)
+
+
+def test_hashes_are_read_most_significant_bit_first():
+    assert hash_words(["8000000000000001"], 64).tolist() == [[2**63 + 1]]
+    assert hash_words(["0" * 48 + "f" * 16], 256).tolist() == [[0, 0, 0, 2**64 - 1]]
+    assert hash_words([], 256).shape == (0, 4)
+    assert content_ids(["f" * 64, "0" * 15 + "2" + "0" * 48]).tolist() == [2**63 - 1, 1]
+
+
+@pytest.mark.parametrize("text", ["", "0" * 15, "0" * 17, "g" * 16, "00 00 00 00 00 0"])
+def test_a_text_that_is_no_hash_is_refused(text):
+    with pytest.raises(ValueError, match="hex"):
+        hash_words([text], 64)
+
+
+def picture(seed: int = 4) -> np.ndarray:
+    rough = np.random.default_rng(seed).integers(0, 256, (12, 16), dtype=np.uint8)
+    return np.asarray(Image.fromarray(rough).resize((320, 240), Image.Resampling.BICUBIC))
+
+
+def test_the_longer_hash_is_the_one_imagehash_prints():
+    grey = picture()
+    assert phash256(grey) == str(imagehash.phash(Image.fromarray(grey), hash_size=16))
+    assert len(phash256(grey)) == 64
+
+
+def test_a_picture_is_clear_and_blank_noisy_and_mirrored_ones_are_not():
+    noise = np.random.default_rng(1).integers(0, 3, (240, 320), dtype=np.uint8)
+    assert clear_bits(picture()) > 56
+    assert clear_bits(np.full((240, 320), 255, np.uint8)) <= 1, "only the mean differs from the median"
+    assert clear_bits(noise) <= 1
+    bar = np.zeros((240, 320), np.uint8)
+    bar[:, 100:220] = 255
+    assert clear_bits(bar) < RULES.min_clear_bits
+
+
+def test_a_shrunken_copy_is_near_and_another_picture_is_not():
+    greys = [picture(4), np.asarray(Image.fromarray(picture(4)).resize((160, 120))), picture(5)]
+    images = Images(
+        np.arange(3),
+        hash_words([str(imagehash.phash(Image.fromarray(grey))) for grey in greys], 64)[:, 0],
+        hash_words([phash256(grey) for grey in greys], 256),
+        np.array([clear_bits(grey) for grey in greys]),
+        np.array([grey.size for grey in greys]),
+    )
+    assert clusters(images, DuplicateRules()).match.tolist() == [EXACT, NEAR, UNIQUE]
+
+
+images_drawn = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(0, 30), st.integers(0, 120), st.sampled_from([0, 31, 32, 64])),
+    max_size=30,
+).map(lambda rows: [(i, p, v, c, (i * 7) % 5) for i, p, v, c in {row[0]: row for row in rows}.values()])
+
+
+@settings(max_examples=100, deadline=None)
+@given(distinct=images_drawn, data=st.data())
+def test_laws_of_clusters(distinct, data):
+    rows = distinct + data.draw(st.lists(st.sampled_from(distinct), max_size=5)) if distinct else []
+    turned = data.draw(st.permutations(rows))
+    first, second = clusters(columns(*rows), RULES), clusters(columns(*turned), RULES)
+    assert by_id(rows, first) == by_id(turned, second), "order changes nothing"
+    images = columns(*rows)
+    leads = dict(zip(images.ids.tolist(), first.representative.tolist(), strict=True))
+    assert all(leads[leader] == leader for leader in leads.values()), "a representative represents itself"
+    assert (first.verify_distance <= RULES.max_spread).all()
+    moved = first.match == NEAR
+    assert (images.clear_bits[moved] >= RULES.min_clear_bits).all()
+    assert (np.bincount(np.unique(first.representative, return_inverse=True)[1]).sum() if rows else 0) == len(rows)
+    best = {row[0]: row[4] for row in rows}
+    assert all(best[leader] >= best[member] for member, leader in leads.items()), "none leaves for a smaller image"
+
+
+def by_id(rows: list[Row], result: Clusters) -> list[tuple]:
+    return sorted(zip((row[0] for row in rows), *(column.tolist() for column in result), strict=True))
+
+
+def test_distances_are_to_the_representative():
+    images = columns((1, 10, 100, 64, 90), (2, 12, 104, 64, 50))
+    result = clusters(images, RULES)
+    assert result.verify_distance.tolist() == distances(images.phash256, images.phash256[[0, 0]]).tolist()

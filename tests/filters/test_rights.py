@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from filters.rights import page_refusal, refused, response_consent
+from filters.tdmrep import Reservation
+from schemas.records import Consent
+
+
+def test_nothing_said():
+    assert response_consent([("Content-Type", "image/jpeg")], agent="harubang") == []
+    assert page_refusal([], [], agent="harubang") is None
+    assert not refused([])
+
+
+def test_every_channel_is_heard_in_any_case():
+    headers = [("X-ROBOTS-TAG", "NoAI"), ("TDM-Reservation", "1"), ("content-usage", "train-ai=n")]
+    found = response_consent(headers, [("Robots", "none")], agent="harubang")
+    assert [consent.channel for consent in found] == ["x-robots-tag", "meta-robots", "tdmrep-header", "content-usage"]
+    assert refused(found)
+    assert all(refused([consent]) for consent in found)
+
+
+def test_consent_given_beside_a_refusal_does_not_lift_it():
+    headers = [("content-usage", "train-ai=y"), ("X-Robots-Tag", "noai")]
+    assert refused(response_consent(headers, agent="harubang"))
+    assert page_refusal(headers, [], agent="harubang") == Consent("x-robots-tag", "noai", allowed=False)
+
+
+def test_the_header_supersedes_the_file_and_the_meta_the_header():
+    entry = Reservation("/", reserved=True)
+    for headers, metas, expected in (
+        ([], [], False),
+        ([("tdm-reservation", "0")], [], True),
+        ([("tdm-reservation", "0")], [("tdm-reservation", "1")], False),
+    ):
+        (found,) = response_consent(headers, metas, agent="harubang", reservation=entry)
+        assert found.allowed is expected
