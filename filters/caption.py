@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from filters.morphology import Morphemes
@@ -101,11 +102,13 @@ def _only(text: str, words: frozenset[str], compound: re.Pattern[str]) -> bool:
     return all(word in words or compound.fullmatch(word) is not None for word in found)
 
 
+@lru_cache(maxsize=16_384)
 def is_furniture(text: str) -> bool:
     """Say whether ``text`` is made of interface words, digits and signs only: "1번 이미지", "Feature image", "다음"."""
     return _only(text, FURNITURE, _FURNITURE_COMPOUND)
 
 
+@lru_cache(maxsize=16_384)
 def is_control(text: str) -> bool:
     """Say whether ``text`` labels a button, a sign or a logo, and not just some picture: "다음", "로고", "[주의]"."""
     return is_furniture(text) and not _only(text, PICTURE_WORDS, _PICTURE_COMPOUND)

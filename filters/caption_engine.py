@@ -6,14 +6,14 @@ likeliest that passes is put to Kiwi with all others of the batch; where it fail
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from filters.base import filter_id
-from filters.caption import NOT_COUNTED, CaptionText, TextCounts, caption_text, is_control
+from filters.caption import NOT_COUNTED, CaptionText, TextCounts, caption_text, is_control, is_furniture
 from filters.caption_context import CaptionCorpusFrequency, CaptionSiteFrequency, CaptionSource, CaptionTemplate
 from filters.caption_corpus import CaptionInput as CaptionInput
 from filters.caption_corpus import CorpusEvidence as CorpusEvidence
@@ -99,61 +99,119 @@ class Judged(NamedTuple):
     analysis: Morphemes | None = None
 
 
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class _Shape(NamedTuple):
+    """A cleaned text after the filters that need nothing but the text."""
+
+    record: CaptionText
+    verdicts: tuple[Verdict, ...]
+    reason: str
+
+
+class _Reading(NamedTuple):
+    """A cleaned text after Kiwi and the filters over its morphemes."""
+
+    morphemes: Morphemes
+    verdicts: tuple[Verdict, ...]
+    reason: str
+
+
 class _Tried(NamedTuple):
     """One text of an image and how far it came."""
 
     option: Option
-    record: CaptionText
-    verdicts: list[Verdict]
+    verdicts: tuple[Verdict, ...]
     reason: str
+    morphemes: Morphemes | None = None
 
 
-_Shape = tuple[CaptionText, list[Verdict], str]
+REMEMBERED: Final = 16_384
+"""Texts whose verdicts an engine remembers, about 40 MB: the web repeats its texts."""
 
 
 class _Engine:
+    """The filters of one set of rules, by what they need, and what they last said of which text."""
+
     def __init__(self, rules: CaptionRules) -> None:
         self._shape = [(f, filter_id(f)) for f in rules.filters if isinstance(f, ShapeFilter)]
         self._context = [(f, filter_id(f)) for f in rules.filters if isinstance(f, ContextFilter)]
         self._sources = [pair for pair in self._context if isinstance(pair[0], CaptionSource)]
         self._morphology = [(f, filter_id(f)) for f in rules.filters if isinstance(f, MorphologyFilter)]
         self._drop_unknown = rules.on_unknown == "drop"
+        self._shapes: dict[Cleaned, _Shape] = {}
+        self._contexts: dict[tuple[TextCounts | None, float], tuple[tuple[Verdict, ...], str]] = {}
+        self._readings: dict[Cleaned, _Reading] = {}
 
-    def _apply(self, filters: Sequence[tuple[CaptionFilter, str]], record: CaptionText, verdicts: list[Verdict]) -> str:
-        """Append verdicts up to the first drop and return its reason, or no reason."""
+    def _apply(
+        self, filters: Sequence[tuple[CaptionFilter, str]], record: CaptionText
+    ) -> tuple[tuple[Verdict, ...], str]:
+        """Return the verdicts up to the first drop and its reason, or no reason."""
+        verdicts: list[Verdict] = []
         for judge, name in filters:
             outcome, reason, score, threshold = judge.decide(record)
             verdicts.append(Verdict(name, outcome, reason, score, threshold))
             if outcome is Outcome.DROP:
-                return reason
+                return tuple(verdicts), reason
             if outcome is Outcome.UNKNOWN and self._drop_unknown:
-                return Reason.UNKNOWN
-        return NO_REASON
+                return tuple(verdicts), Reason.UNKNOWN
+        return tuple(verdicts), NO_REASON
 
     def shape(self, cleaned: Cleaned) -> _Shape:
-        """Return the record of a text, its shape verdicts and the reason of the first drop."""
-        record = caption_text(cleaned.text, cleaned.steps)
-        verdicts: list[Verdict] = []
-        return record, verdicts, self._apply(self._shape, record, verdicts)
+        """Return what the shape filters say of a text."""
+        shape = self._shapes.get(cleaned)
+        if shape is None:
+            record = caption_text(cleaned.text, cleaned.steps)
+            shape = _Shape(record, *self._apply(self._shape, record))
+            _remember(self._shapes, cleaned, shape)
+        return shape
 
-    def context(self, tried: _Tried, counts: TextCounts | None) -> _Tried:
-        """Return ``tried`` after the context filters; those that need counts are passed over where none were made."""
-        text, steps, hangul, letters, _, _, _ = tried.record
-        record = CaptionText(text, steps, hangul, letters, counts or NOT_COUNTED, tried.option.support, None)
-        verdicts = list(tried.verdicts)
-        applied = self._sources if counts is None else self._context
-        return _Tried(tried.option, record, verdicts, self._apply(applied, record, verdicts))
+    def context(self, counts: TextCounts | None, support: float) -> tuple[tuple[Verdict, ...], str]:
+        """Return what the context filters say; those that need counts are passed over where none were made."""
+        answer = self._contexts.get((counts, support))
+        if answer is None:
+            record = caption_text("")._replace(counts=counts or NOT_COUNTED, support=support)
+            answer = self._apply(self._sources if counts is None else self._context, record)
+            _remember(self._contexts, (counts, support), answer)
+        return answer
 
-    def morphology(self, tried: _Tried, morphemes: Morphemes) -> _Tried:
-        """Return ``tried`` after the morphology filters."""
-        text, steps, hangul, letters, counts, support, _ = tried.record
-        record = CaptionText(text, steps, hangul, letters, counts, support, morphemes)
-        return _Tried(tried.option, record, tried.verdicts, self._apply(self._morphology, record, tried.verdicts))
+    def known(self, cleaned: Cleaned) -> _Reading | None:
+        """Return what the morphology filters said of a text, where it is remembered."""
+        return self._readings.get(cleaned)
+
+    def read(self, texts: Iterable[Cleaned]) -> dict[Cleaned, _Reading]:
+        """Put ``texts`` through Kiwi together and return what the morphology filters say of each."""
+        distinct = dict.fromkeys(texts)
+        lines = list(dict.fromkeys(cleaned.text for cleaned in distinct))
+        analyses = dict(zip(lines, analyze(lines), strict=True))
+        found: dict[Cleaned, _Reading] = {}
+        for cleaned in distinct:
+            morphemes = analyses[cleaned.text]
+            record = self.shape(cleaned).record._replace(morphemes=morphemes)
+            found[cleaned] = _Reading(morphemes, *self._apply(self._morphology, record))
+            _remember(self._readings, cleaned, found[cleaned])
+        return found
+
+
+def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    if len(memory) >= REMEMBERED:
+        memory.clear()
+    memory[key] = value
 
 
 @lru_cache(maxsize=16)
 def _engine(rules: CaptionRules) -> _Engine:
     return _Engine(rules)
+
+
+def forget() -> None:
+    """Forget what was remembered of earlier texts, for a measurement that must not profit from it."""
+    clean.cache_clear()
+    is_furniture.cache_clear()
+    is_control.cache_clear()
+    _engine.cache_clear()
 
 
 def judge(
@@ -169,62 +227,43 @@ def judge(
         evidence: corpus counts; None where no corpus was counted.
     """
     engine = _engine(rules)
-    shapes: dict[Cleaned, _Shape] = {}
+    waiting = [(index, *_screen(engine, item, evidence)) for index, item in enumerate(batch)]
     results: list[Judged | None] = [None] * len(batch)
-    waiting: list[tuple[int, list[_Tried], list[_Tried]]] = []
-    for index, item in enumerate(batch):
-        control = _control(item)
-        if control is not None:
-            results[index] = control
-            continue
-        passing, failed = _screen(engine, item, evidence, shapes)
-        if passing:
-            waiting.append((index, passing, failed))
-        else:
-            results[index] = _dropped(item, failed)
-    analyses: dict[str, Morphemes] = {}
+    readings: dict[Cleaned, _Reading] = {}
     while waiting:
-        texts = list(dict.fromkeys(passing[0].record.text for _, passing, _ in waiting))
-        new = [text for text in texts if text not in analyses]
-        analyses.update(zip(new, analyze(new), strict=True))
-        still: list[tuple[int, list[_Tried], list[_Tried]]] = []
+        still = []
         for index, passing, failed in waiting:
-            tried = engine.morphology(passing[0], analyses[passing[0].record.text])
-            if not tried.reason:
-                results[index] = _judged(tried, failed)
-                continue
-            failed = [*failed, tried]
-            if len(passing) > 1:
-                still.append((index, passing[1:], failed))
-            else:
-                results[index] = _dropped(batch[index], failed)
+            results[index] = judged = _settle(engine, batch[index], passing, failed, readings)
+            if judged is None:
+                still.append((index, passing, failed))
+        readings = engine.read(passing[0].option.cleaned for _, passing, _ in still)
         waiting = still
     return [result for result in results if result is not None]
 
 
-def _control(item: CaptionInput) -> Judged | None:
-    """Return the decision about a button, sign or logo; None for any other image.
+def _settle(
+    engine: _Engine,
+    item: CaptionInput,
+    passing: list[_Tried],
+    failed: list[_Tried],
+    readings: dict[Cleaned, _Reading],
+) -> Judged | None:
+    """Return the decision, or None where Kiwi has yet to read the first of ``passing``; what fails is moved over."""
+    while passing:
+        option, verdicts, _, _ = passing[0]
+        reading = engine.known(option.cleaned) or readings.get(option.cleaned)
+        if reading is None:
+            return None
+        morphemes, more, reason = reading
+        tried = _Tried(option, verdicts + more, reason, morphemes)
+        if not reason:
+            return _judged(tried, failed)
+        failed.append(tried)
+        del passing[0]
+    return _dropped(item, failed)
 
-    What stands beside a "다음" arrow is the next page's title and no caption of the arrow, however good it reads.
-    """
-    own = next((candidate for candidate in item.captions if candidate.kind in ATTRIBUTE_KINDS), None)
-    cleaned = clean(own.text) if own is not None else None
-    if own is None or cleaned is None or not cleaned.text or not is_control(cleaned.text):
-        return None
-    return Judged(
-        caption=cleaned.text,
-        kind=own.kind,
-        dom_path=own.dom_path,
-        raw=own.text,
-        steps=cleaned.steps,
-        reason=Reason.CAPTION_BOILERPLATE,
-        why="the image's own label names a control",
-    )
 
-
-def _screen(
-    engine: _Engine, item: CaptionInput, evidence: CorpusEvidence | None, shapes: dict[Cleaned, _Shape]
-) -> tuple[list[_Tried], list[_Tried]]:
+def _screen(engine: _Engine, item: CaptionInput, evidence: CorpusEvidence | None) -> tuple[list[_Tried], list[_Tried]]:
     """Return the texts of ``item`` that pass all that is cheap and those that do not, each from the likeliest on."""
     site = "" if evidence is None else site_of(item.page_url)
 
@@ -236,39 +275,53 @@ def _screen(
 
     passing: list[_Tried] = []
     failed: list[_Tried] = []
-    for option in rank(item.captions, item.page_title, site_images):
-        shape = shapes.get(option.cleaned)
-        if shape is None:
-            shape = shapes[option.cleaned] = engine.shape(option.cleaned)
-        tried = _Tried(option, *shape)
-        if not tried.reason:
-            tried = engine.context(tried, counts(option.cleaned.text))
-        (failed if tried.reason else passing).append(tried)
+    options = rank(item.captions, item.page_title, site_images)
+    control = _control(options)
+    if control is not None:
+        return [], [_Tried(control, engine.shape(control.cleaned).verdicts, Reason.CAPTION_BOILERPLATE)]
+    for option in options:
+        _, verdicts, reason = engine.shape(option.cleaned)
+        if not reason:
+            more, reason = engine.context(counts(option.cleaned.text), option.support)
+            verdicts += more
+        (failed if reason else passing).append(_Tried(option, verdicts, reason))
     return passing, failed
 
 
+def _control(options: Sequence[Option]) -> Option | None:
+    """Return the text that labels the image a button, sign or logo; None for any other image.
+
+    What stands beside a "다음" arrow is the next page's title and no caption of the arrow, however good it reads.
+    """
+    own = [option for option in options if option.candidate.kind in ATTRIBUTE_KINDS]
+    if len(own) > 1:
+        own.sort(key=lambda option: ATTRIBUTE_KINDS.index(option.candidate.kind))
+    return own[0] if own and is_control(own[0].cleaned.text) else None
+
+
 def _judged(tried: _Tried, failed: Sequence[_Tried]) -> Judged:
-    option = tried.option
-    analysis = tried.record.morphemes
+    candidate, cleaned, _, _, _, why = tried.option
     return Judged(
-        caption=option.cleaned.text,
-        kind=option.candidate.kind,
-        dom_path=option.candidate.dom_path,
-        raw=option.candidate.text,
-        steps=option.cleaned.steps,
-        morphemes=0 if analysis is None else len(analysis.tokens),
+        caption=cleaned.text,
+        kind=candidate.kind,
+        dom_path=candidate.dom_path,
+        raw=candidate.text,
+        steps=cleaned.steps,
+        morphemes=0 if tried.morphemes is None else len(tried.morphemes.tokens),
         outcome=Outcome.DROP if tried.reason else Outcome.KEEP,
         reason=tried.reason,
-        detail="; ".join(f"{other.option.candidate.kind}: {other.reason}" for other in failed),
-        verdicts=tuple(tried.verdicts),
-        why=option.why,
-        analysis=analysis,
+        detail="; ".join([f"{other.option.candidate.kind}: {other.reason}" for other in failed]) if failed else "",
+        verdicts=tried.verdicts,
+        why=why,
+        analysis=tried.morphemes,
     )
 
 
 def _dropped(item: CaptionInput, failed: Sequence[_Tried]) -> Judged:
     """Return the decision about an image without a usable text: the likeliest text that failed speaks for it."""
     if failed:
+        if len(failed) == 1:
+            return _judged(failed[0], [])
         best = min(failed, key=lambda tried: -tried.option.likelihood)
         return _judged(best, [tried for tried in failed if tried is not best])
     refused = [(candidate, clean(candidate.text)) for candidate in item.captions if candidate.text.strip()]

@@ -53,8 +53,8 @@ _WITNESS: Final = {
     "og_alt": "attribute",
     "heading": "page",
 }
-ATTRIBUTE_KINDS: Final = frozenset({"alt", "title", "aria_label"})
-"""What an image element says of itself."""
+ATTRIBUTE_KINDS: Final = ("alt", "aria_label", "title")
+"""What an image element says of itself, the plainest first."""
 
 _AGREE_SHARE: Final = 0.8
 MAX_TEXTS: Final = 32
@@ -101,10 +101,14 @@ def rank(
         page_title: an attribute that only repeats it counts half.
         site_images: how many distinct images of the site carry a cleaned text; None where it was not counted.
     """
-    texts = [(caption, clean(caption.text)) for caption in captions if caption.kind != FILE_NAME_KIND]
-    texts = [(caption, cleaned) for caption, cleaned in texts if cleaned.text and cleaned.reason == NO_REASON]
-    if len(texts) == 1:
-        return [_weigh(texts[0], [], page_title, site_images)]
+    texts = []
+    for caption in captions:
+        if caption.kind != FILE_NAME_KIND:
+            cleaned = clean(caption.text)
+            if cleaned.text and not cleaned.reason:
+                texts.append((caption, cleaned))
+    if len(texts) <= 1:
+        return [_weigh(pair, [], page_title, site_images) for pair in texts]
     texts.sort(key=lambda pair: -LIKELIHOOD.get(pair[0].kind, OTHER_LIKELIHOOD))
     texts = texts[:MAX_TEXTS]
     options = [_weigh(pair, [other for other in texts if other is not pair], page_title, site_images) for pair in texts]

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from filters import characters, mojibake
-from filters.clean_rules import RULES
+from filters.clean_rules import RULES, TRIGGER
 from schemas.reasons import NO_REASON, Reason
 
 MAX_RAW_CHARACTERS: Final = 2_000
@@ -65,7 +65,7 @@ def _pass(text: str, steps: list[str]) -> str:
     if after != text:
         steps.append("space")
         text = after
-    if _HANGUL.search(text) is None:
+    if _HANGUL.search(text) is None or TRIGGER.search(text) is None:
         return text
     present = frozenset(text)
     for step, needs, pattern, replacement in RULES:

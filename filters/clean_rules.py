@@ -179,3 +179,11 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("punctuation", _OPENERS + _CLOSERS, rf"\s*{_OPEN}+$|^(?:{_CLOSE}|\s)+|[\[(<]\s*[\])>]", " "),
 )
 """Applied in this order, over and over until none changes the text."""
+
+TRIGGER: Final = re.compile(
+    rf"[0-9\[\](){{}}<>【】〈〉《》〔〕/=:|ㅣⓒ©@_#*~!?,;+`\\{_BULLETS}•·ㆍ\-–—…{_CIRCLED}]|\.\S|\.{{2}}|{_GIVER}|무단|재배포|재판매|저작|무관"
+    r"|^\.|기자|특파원|통신원|리포터|논설위원|자료|보기|하기|클릭|뉴스|뉴시스|photo|image|copyright|all rights|www"
+    r"|관련\s?없|관계\s?없",
+    re.IGNORECASE,
+)
+"""Found in every text that a rule changes: most captions have none and are done after one search."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
+from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
@@ -24,13 +25,14 @@ _COLUMNS = ("name", "aliases", "homographs", "context", "unrelated")
 # Particles and forms of the copula that may follow a noun in its eojeol. Consulted only where Kiwi did not split
 # them off, as happens behind a noun it does not know (몸국이 as one noun).
 _PARTICLES = frozenset(
-    (
-        "은 는 이 가 을 를 의 에 도 만 과 와 로 랑 나 야 여 께 께서 으로 이랑 하고 처럼 같은 같이 보다 까지 부터 마다 "
-        "조차 마저 밖에 에서 에게 에는 에도 에만 에의 에서는 에서도 에서의 에서만 까지의 까지는 까지도 부터는 으로는 "
-        "로는 으로도 로도 으로서 로서 으로써 로써 과는 와는 과도 와도 과의 와의 처럼은 만의 만은 만이 들 들이 들은 들을 "
-        "들의 들과 들도 이나 이며 이자 이고 인 인데 이다 다 입니다 이었다 였다 이란 이라 라 이라는 라는 이라고 라고 이지만 "
-        "이에요 예요 이야 이든 든 이라도 라도 이네 이죠 이었던 였던 이던 던 에게서 으로부터 로부터 에선 에다 에다가 마저도"
-    ).split()
+    """
+    은 는 이 가 을 를 의 에 도 만 과 와 로 랑 나 야 여 께 께서 으로 이랑 하고 처럼 같은 같이 보다
+    까지 부터 마다 조차 마저 밖에 에서 에게 에는 에도 에만 에의 에서는 에서도 에서의 에서만 까지의 까지는
+    까지도 부터는 으로는 로는 으로도 로도 으로서 로서 으로써 로써 과는 와는 과도 와도 과의 와의 처럼은 만의
+    만은 만이 들 들이 들은 들을 들의 들과 들도 이나 이며 이자 이고 인 인데 이다 다 입니다 이었다 였다
+    이란 이라 라 이라는 라는 이라고 라고 이지만 이에요 예요 이야 이든 든 이라도 라도 이네 이죠 이었던 였던
+    이던 던 에게서 으로부터 로부터 에선 에다 에다가 마저도
+    """.split()  # noqa: SIM905 - a list literal of 110 words would run over a page
 )
 # A modifier before a noun: 그 네 명 is not 그네. A three-syllable entry written apart must not begin with one.
 _DETERMINERS = ("MM", "NP", "MA", "NR", "V", "J", "E")
@@ -90,7 +92,7 @@ def parse_lexicon(name: str, text: str) -> tuple[Concept, ...]:
     header = lines[0].split("\t") if lines else []
     if header[:2] != ["# concepts", f"version {LEXICON_VERSION}"] or not header[2:3]:
         raise ValueError(f"{name}: the first line must say '# concepts', 'version {LEXICON_VERSION}', 'category …'")
-    if tuple(lines[1].split("\t")) != _COLUMNS:
+    if [line.split("\t") for line in lines[1:2]] != [list(_COLUMNS)]:
         raise ValueError(f"{name}:2: the columns must be {', '.join(_COLUMNS)}")
     category = header[2].removeprefix("category ")
     concepts: dict[str, Concept] = {}
@@ -135,7 +137,7 @@ class ConceptMatcher:
 
     The longest match wins. A listed compound counts as itself and as each listed concept it ends in, since a
     Korean compound ends in its head: 배추김치 is a 김치. Its modifier does not count: 김치찌개 is no 김치. In a
-    compound that is not listed (한복 치마끈) every part stands for itself.
+    compound that neither the lexicon nor Kiwi knows (인삼막걸리) every part stands for itself.
     """
 
     def __init__(self, extra: Iterable[Concept] = ()) -> None:
@@ -158,7 +160,6 @@ class ConceptMatcher:
         for text in sorted(by_text, key=lambda text: (-len(text), text)):
             form = _Form(text, tuple(by_text[text]), _heads(text, by_text))
             self._index.setdefault(text[:2], []).append(form)
-        self._initials = frozenset(text[0] for text in by_text)
 
     def match(self, text: str, tokens: Sequence[Token]) -> list[str]:
         """Return the canonical names of the concepts in ``text``, each once, in order of first appearance.
@@ -166,17 +167,19 @@ class ConceptMatcher:
         ``tokens`` are Kiwi's for exactly this ``text``.
         """
         compact = "".join(text.split())
-        index, initials = self._index, self._initials
-        candidates = []
-        for start, initial in enumerate(compact):
-            if initial in initials:
-                for key in (compact[start : start + 2], initial):
-                    for form in index.get(key, ()):
-                        if compact.startswith(form.text, start):
-                            candidates.append((-len(form.text), start, form))
-        if not candidates:
+        index = self._index
+        pairs = [start for start in range(len(compact) - 1) if compact[start : start + 2] in index]
+        singles = [token for token in tokens if token[3] == 1 and token[1] in _NOUNS and token[0] in index]
+        if not pairs and not singles:
             return []
-        layout = _layout(text, compact, tokens)
+        layout, offsets = _layout(text, compact, tokens)
+        candidates = [
+            (-len(form.text), start, form)
+            for start in pairs
+            for form in index[compact[start : start + 2]]
+            if compact.startswith(form.text, start)
+        ]
+        candidates += [(-1, offsets[token[2]], form) for token in singles for form in index[token[0]]]
         taken = bytearray(len(compact))
         found: dict[tuple[int, str], None] = {}
         candidates.sort(key=_LONGEST_FIRST)
@@ -205,27 +208,25 @@ def _heads(text: str, by_text: dict[str, list[Concept]]) -> tuple[tuple[int, str
     )
 
 
-def _layout(text: str, compact: str, tokens: Sequence[Token]) -> _Layout:
+def _layout(text: str, compact: str, tokens: Sequence[Token]) -> tuple[_Layout, Sequence[int]]:
+    """Return the layout, and the offset in ``compact`` of every offset in ``text``."""
     offsets: Sequence[int] = range(len(text) + 1)
-    gaps = set()
+    gaps: set[int] = set()
     if len(compact) < len(text):
-        offsets, position = [], 0
-        for char in text:
-            offsets.append(position)
-            if char.isspace():
-                gaps.add(position)
-            else:
-                position += 1
-        offsets.append(position)
+        blanks = accumulate(map(str.isspace, text), initial=0)
+        offsets = [at - before for at, before in enumerate(blanks)]
+        gaps.update(accumulate(map(len, text.split())))
     starts: dict[int, str] = {}
     ends: dict[int, tuple[int, str]] = {}
     for _, tag, start, length in tokens:
         if length:
             left, right = offsets[start], offsets[start + length]
-            starts.setdefault(left, tag)
-            # Several morphemes may end in one syllable (였 is 이, 었): the first is the stem.
-            ends.setdefault(right, (left, tag))
-    return _Layout(compact, gaps, starts, ends)
+            # Several morphemes may begin or end in one syllable (였 is 이, 었): the first is the stem.
+            if left not in starts:
+                starts[left] = tag
+            if right not in ends:
+                ends[right] = (left, tag)
+    return _Layout(compact, gaps, starts, ends), offsets
 
 
 def _kind(char: str) -> str:
@@ -280,8 +281,8 @@ def _ends(layout: _Layout, start: int, end: int) -> bool:
         return False  # 부산스럽다, 낙관적: an adjective on another root
     if end in layout.ends:
         return True
-    # Kiwi has cut elsewhere (초/가을) or swallowed the particle of a word it does not know (몸국이 as one noun).
-    if end - start == 2 and start + 1 in layout.starts:
+    # Kiwi has cut elsewhere, or swallowed the particle of a word it does not know. 초가을 is no 초가 and 을.
+    if end - start == 2:
         return False
     return _edge(layout, start) and _rest(layout, end) in _PARTICLES
 
@@ -296,8 +297,8 @@ def _nominal(layout: _Layout, start: int, end: int) -> bool:
         return left == start and tag in _NOUNS
     if left == end - 1 and tag in _NOUNS and _edge(layout, start):
         return True
-    # The token that covers each of the two syllables starts there or before.
-    return all(layout.starts.get(at, "NNG").startswith(_NOMINAL) for at in (start, start + 1))
+    first, second = (layout.starts.get(at, "NNG") for at in (start, start + 1))
+    return first.startswith(_NOMINAL) and second.startswith((*_NOMINAL, "NNB"))
 
 
 def _rest(layout: _Layout, start: int) -> str:

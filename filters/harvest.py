@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html import unescape
+from itertools import islice
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -28,6 +29,7 @@ from filters.page_captions import (
     add_text_beside,
     caption_role,
     collapsed,
+    numbered_texts,
 )
 from filters.page_tree import PageTree, Place
 from filters.url import normalize
@@ -37,6 +39,9 @@ __all__ = ["CaptionKind", "ImageMention", "PageHarvest", "RefusedMention", "harv
 
 MAX_CAPTIONS: Final = 32
 """Most caption candidates kept for one image; a page that repeats an image often repeats its texts."""
+
+MAX_REPEATS: Final = 8
+"""From the ninth time on that a page shows one image, only its attributes are read: it is an icon or a bullet."""
 
 VERSION: Final = 1
 """Grows with every change of what is read from a page, so that stored results of the old rules are not reused."""
@@ -156,7 +161,8 @@ class _Reader:
         self.holders = Holders()
         self.shared: list[ImageEntry] = []  # og:image and its like
         self.captions: list[CaptionElement] = []
-        self.caption_end = [0] * _MAX_NESTING  # where the caption elements end that are open, outermost first
+        self.open_captions: list[int] = []  # where the caption elements end that are open, outermost first
+        self.open_headings: list[int] = []
         self.headings: list[Place] = []
         self.headings_before: list[int] = []  # for each entry
         self.titles: dict[str, tuple[str, Place]] = {}
@@ -166,6 +172,8 @@ class _Reader:
         self.seen_links: set[str] = set()
         self.ids: dict[str, Place] | None = None
         self.references: dict[int, int] = {}
+        self.sources: dict[int, list[str]] = {}
+        self.repeats: dict[str | None, int] = {}
         self.urls: dict[str, str | None] = {}
         base = next((place for place in tree.places if place.tag == "base" and place.get("href")), None)
         if base is not None:
@@ -183,7 +191,7 @@ class _Reader:
             "link": self._link,
             "script": self._script,
         }
-        readers |= dict.fromkeys(_HEADINGS, self.headings.append)
+        readers |= dict.fromkeys(_HEADINGS, self._heading)
         readers |= dict.fromkeys(_TAGS_OF_LINKS, self._hyperlink)
         for place in self.tree.places:
             if place.tag != "base":
@@ -211,14 +219,14 @@ class _Reader:
         self._add_attributes(entry)
 
     def _sources(self, picture: Place, image: Place) -> list[str]:
-        srcsets: list[str] = []
-        for token in self.tree.tokens(picture.inner):
-            if token.start >= image.start or len(srcsets) >= _MAX_SOURCES:
-                break
-            source = self.tree.place_at(token.start) if token.kind == "open" and token.tag == "source" else None
-            if source is not None:
-                srcsets.append(source.get("srcset") or source.get("data-srcset"))
-        return srcsets
+        """Return the srcsets of the sources before the first image of ``picture``."""
+        if picture.start not in self.sources:
+            found = self.sources[picture.start] = []
+            for token in islice(self.tree.tokens(picture.inner), 4 * _MAX_SOURCES):
+                source = self.tree.place_at(token.start) if token.tag == "source" else None
+                if source is not None and source.start < image.start:
+                    found.append(source.get("srcset") or source.get("data-srcset"))
+        return self.sources[picture.start][:_MAX_SOURCES]
 
     def _input(self, place: Place) -> None:
         if place.get("type").lower() == "image":
@@ -244,7 +252,11 @@ class _Reader:
                     last.url, last.raw_url = entry.url, entry.raw_url
                 return last
         self._append(entry)
-        self.holders.register(entry.place, len(self.entries) - 1)
+        times = self.repeats[entry.url] = self.repeats.get(entry.url, 0) + 1
+        if entry.url is None or times <= MAX_REPEATS:
+            self.holders.register(entry.place, len(self.entries) - 1)
+        else:
+            entry.alone = True
         return entry
 
     def _append(self, entry: ImageEntry) -> None:
@@ -332,12 +344,21 @@ class _Reader:
 
     def _caption(self, place: Place) -> None:
         role = caption_role(place)
-        if not role:
-            return
-        open_around = [end for end in self.caption_end if end > place.start]
-        if len(open_around) < _MAX_NESTING:
-            self.caption_end = [*open_around, self.tree.end(place)]
+        if role and self._is_shallow(place, self.open_captions):
             self.captions.append(CaptionElement(place, role, len(self.entries)))
+
+    def _heading(self, place: Place) -> None:
+        if self._is_shallow(place, self.open_headings):
+            self.headings.append(place)
+
+    def _is_shallow(self, place: Place, ends: list[int]) -> bool:
+        """Say whether few elements of ``place``'s kind are around it; keep the offsets where those end."""
+        while ends and ends[-1] <= place.start:
+            ends.pop()
+        if len(ends) >= _MAX_NESTING:
+            return False
+        ends.append(self.tree.end(place))
+        return True
 
     def _finish(self) -> None:
         """Give the images the texts that are only known once the whole page was seen."""
@@ -349,12 +370,13 @@ class _Reader:
                 entry.add(CaptionKind.OG_TITLE, self.tree.title, "/html/head/title")
         add_element_captions(self.tree, self.entries, self.holders, self.captions)
         used: set[int] = {element.place.start for element in self.captions}
+        numbered = numbered_texts(self.tree)
         headings: dict[int, tuple[str, str]] = {}
         for entry, before in zip(self.entries, self.headings_before, strict=True):
-            if entry.place.tag not in ("meta", "link", "script"):
+            if entry.place.tag not in ("meta", "link", "script") and not entry.alone:
                 section = entry.place.section
                 if not entry.captioned() and (section is None or section.tag != "nav"):
-                    add_text_beside(self.tree, entry, used)
+                    add_text_beside(self.tree, entry, numbered, used)
                 self._add_heading(entry, before, headings)
             if entry.url is not None:
                 entry.add(CaptionKind.FILE_NAME, _file_name(entry.url), entry.place.path())

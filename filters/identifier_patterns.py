@@ -20,6 +20,7 @@ from filters.check_digits import (
     plausible_century,
     resident_checksum,
 )
+from filters.identifier_context import THINGS, label_before
 from filters.identifier_shapes import (
     ACCOUNTS,
     BUSINESS,
@@ -73,49 +74,7 @@ class View(NamedTuple):
     spoken: bool = False
 
 
-_LABELS: Final = re.compile(
-    r"(?P<resident>주민|rrn|jumin|resident[ _-]?(?:reg|no|num|id)|ssn)"
-    r"|(?P<foreigner>외국인 ?(?:등록|번호)|거소 ?신고|alien|foreigner|(?<![a-z])arc(?![a-z]))"
-    r"|(?P<passport>여권|passport)"
-    r"|(?P<licence>면허|licen[cs]e|driver)"
-    r"|(?P<business>사업자|business|(?<![a-z])(?:brn|biz))"
-    r"|(?P<corporate>법인|corporat|(?<![a-z])crn(?![a-z]))"
-    r"|(?P<account>계좌|입금|송금|통장|예금주|예금|account|acct)"
-    r"|(?P<bank>은행|뱅크|농협|신협|수협|새마을금고|우체국|bank)"
-    r"|(?P<card>카드(?!뉴스)|card|visa|master)"
-    r"|(?P<vehicle>차량|차번|번호판|자동차 ?(?:등록|번호)|내 ?차|주차|plate|vehicle)"
-    r"|(?P<order>주문|송장|택배|order|invoice|tracking|접수|승인 ?번호)"
-    r"|(?P<other>isbn|issn|바코드|barcode|품번|부품|(?<![a-z])(?:ean|upc|part|sku)(?![a-z])|p/n|모델|model|일련 ?번호"
-    r"|serial|시리얼|s/n|관리 ?번호|상품|제품|청구기호|도서|소장|특허|출원|문서|사건|판결|선고|대법원|학번|사번|uuid"
-    r"|hash|sha-?\d|md5|버전|version|좌표|위도|경도|코드|code)"
-    r"|(?P<phone>전화|휴대폰|핸드폰|연락|문의|상담|팩스|폰|모바일|(?<![a-z])(?:tel|hp|h\.p|phone|mobile|cell|fax|call|mob|ph|m|p|t)"
-    r"(?![a-z])|☎|☏|📞|📱)",
-    re.IGNORECASE,
-)
-_THINGS: Final = ("order", "other")  # names of numbers that belong to things
 _NUMBER_WORD: Final = re.compile(r"[ ]*(?:번호|no\.?|number|id)?[ ]*[는은]?[ ]*[-:#=]?[ ]*", re.IGNORECASE)
-_REACH: Final = 24
-_LETTER: Final = re.compile(r"[A-Za-z가-힣☎☏📞📱]")
-_LONG_NUMBER: Final = re.compile(rf"[0-9]{{4}}|{MASK}")
-
-
-def label_before(text: str, start: int) -> tuple[str, int]:
-    """Return the name of the nearest context word before ``start`` and the gap to it in characters.
-
-    The word reaches 24 characters, not across another long number: in "계좌 123-…, 010-…" it speaks of the first only.
-    """
-    begin = max(0, start - _REACH)
-    window = text[begin:start]
-    for number in _LONG_NUMBER.finditer(window):
-        begin = max(begin, start - len(window) + number.end())
-    name, gap = "", 0
-    if _LETTER.search(text, begin, start) is None:
-        return name, gap
-    for match in _LABELS.finditer(text, begin, start):
-        name, gap = match.lastgroup or "", start - match.end()
-    return name, gap
-
-
 _BANK_AFTER: Final = re.compile(
     r"[ ]?[(\[]?[ ]?(?:예금주|입금|계좌|(?:[가-힣A-Z]{2,4})(?:은행|뱅크)|농협|신협|수협|새마을금고|우체국)"
 )
@@ -169,17 +128,17 @@ def _registration(view: View, match: re.Match[str]) -> IdentifierKind | None:
     joined = len(found) == 13
     if not birth_date(digits):
         # One number in ten passes by chance: without its name or its hyphen a long number is just that.
-        likely = corporate and label not in _THINGS and re.search(r"[^0-9 ]", found) is not None
+        likely = corporate and label not in THINGS and re.search(r"[^0-9 ]", found) is not None
         return IdentifierKind.CORPORATE_NUMBER if label == "corporate" or likely else None
     if label == "corporate" and corporate:
         return IdentifierKind.CORPORATE_NUMBER
-    if joined and label in _THINGS and gap <= 8 and barcode_checksum(digits):
+    if joined and label in THINGS and gap <= 8 and barcode_checksum(digits):
         return None
     if resident_checksum(digits):
         return None if view.in_url and "/" in found else kind
     if label == "corporate" and not plausible_century(digits):
         return IdentifierKind.CORPORATE_NUMBER
-    if joined and label in _THINGS and gap <= 8:
+    if joined and label in THINGS and gap <= 8:
         return None
     if label == "order" and _NUMBER_WORD.fullmatch(view.text, match.start() - gap, match.start()):
         return None  # 주문번호 230315-1234567
@@ -224,7 +183,7 @@ def _phone(view: View, match: re.Match[str]) -> IdentifierKind | None:
         return IdentifierKind.MOBILE_PHONE if mobile else IdentifierKind.LANDLINE_PHONE
     if _touches(view, match, _ASCII_LETTER if bare or view.spoken else _HEX_LETTER):
         return None
-    if (label in _THINGS and gap <= 8) or (view.in_url and "/" in found):
+    if (label in THINGS and gap <= 8) or (view.in_url and "/" in found):
         return None
     if bare and _after_decimal_point(view, match.start()):
         return None
@@ -241,7 +200,7 @@ def _card(view: View, match: re.Match[str]) -> IdentifierKind | None:
     label, gap = label_before(view.text, match.start())
     if label == "card":
         return IdentifierKind.CARD
-    if not luhn(digits) or (label in (*_THINGS, "account") and gap <= 8):
+    if not luhn(digits) or (label in (*THINGS, "account") and gap <= 8):
         return None
     if _touches(view, match, _ASCII_LETTER) or (found.isdigit() and _after_decimal_point(view, match.start())):
         return None
@@ -275,7 +234,7 @@ def _passport(view: View, match: re.Match[str]) -> IdentifierKind | None:
     if label == "passport":
         return IdentifierKind.PASSPORT
     found = match.group()
-    if label in _THINGS or view.in_url or found[1].isalpha():
+    if label in THINGS or view.in_url or found[1].isalpha():
         return None
     if match.group("new"):
         return IdentifierKind.PASSPORT if found[0].isupper() or len(found) == 9 else None
@@ -289,7 +248,7 @@ def _licence(view: View, match: re.Match[str]) -> IdentifierKind | None:
     if label == "licence":
         return IdentifierKind.DRIVER_LICENCE
     grouped = len(re.findall(r"[0-9]+", match.group())) == 4
-    bound = label in (*_THINGS, "account", "bank", "phone") or view.in_url
+    bound = label in (*THINGS, "account", "bank", "phone") or view.in_url
     return IdentifierKind.DRIVER_LICENCE if grouped and not bound else None
 
 
@@ -298,7 +257,7 @@ def _business(view: View, match: re.Match[str]) -> IdentifierKind | None:
     if label == "business":
         return IdentifierKind.BUSINESS_NUMBER
     found = match.group()
-    plain = "-" in found and label not in (*_THINGS, "account", "bank", "phone")
+    plain = "-" in found and label not in (*THINGS, "account", "bank", "phone")
     return IdentifierKind.BUSINESS_NUMBER if plain and business_checksum(digits_in(found)) else None
 
 
@@ -313,7 +272,7 @@ def _vehicle(view: View, match: re.Match[str]) -> IdentifierKind | None:
     label, _gap = label_before(view.text, match.start())
     if label == "vehicle":
         return IdentifierKind.VEHICLE
-    if view.in_url or label in (*_THINGS, "business", "corporate") or _COUNTED.match(view.text, match.end()):
+    if view.in_url or label in (*THINGS, "business", "corporate") or _COUNTED.match(view.text, match.end()):
         return None
     if match.group("region"):
         return IdentifierKind.VEHICLE

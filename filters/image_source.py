@@ -6,7 +6,7 @@ Pages that load lazily put a placeholder into ``src`` and the picture into an at
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 LAZY_ATTRIBUTES: Final = (
@@ -128,15 +128,17 @@ def _described(url: str, descriptors: str) -> _Candidate:
     return _Candidate(url, width, density)
 
 
-def image_source(attributes: Mapping[str, str], picture: Iterable[str] = ()) -> ImageSource:
+def image_source(attributes: Mapping[str, str], picture: Sequence[str] = ()) -> ImageSource:
     """Choose the URL of an image element: the largest of its srcsets, else a lazy attribute, else ``src``.
 
     Args:
         attributes: the element's attributes by name in lower case.
         picture: the srcsets of the ``<source>`` elements of the ``<picture>`` around it, in order.
     """
+    src = attributes.get("src", "").strip()
+    if len(_KNOWN.intersection(attributes)) == 1 and not picture and not is_placeholder(src):
+        return ImageSource(src, False)
     held = {name: value.strip() for name, value in attributes.items() if name in _KNOWN}
-    src = held.get("src", "")
     lazy = next((held[name] for name in LAZY_ATTRIBUTES if not is_placeholder(held.get(name, ""))), "")
     sets = [*(held[name] for name in SRCSET_ATTRIBUTES if name in held), *picture]
     url = (largest(sets) if sets else "") or lazy

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final, NamedTuple
 
 from kiwipiepy import Kiwi, Token
@@ -20,8 +20,7 @@ UNREADABLE_SCORE: Final = -15.0
 THREADS: Final = max(1, min(2, os.cpu_count() or 1))
 
 SHORT_CHARACTERS: Final = 20
-CACHED_TEXTS: Final = 8_192
-"""About 16 MB of analyses."""
+"""A text up to this length is not worth a thread's while."""
 
 _LOCK: Final = threading.Lock()
 
@@ -81,25 +80,15 @@ def _morphemes(tokens: Sequence[Token]) -> Morphemes:
     return Morphemes(tuple(found), tuple(nouns), tuple(proper), functional, unknown, unreadable)
 
 
-@lru_cache(maxsize=CACHED_TEXTS)
-def _analyzed_alone(text: str) -> Morphemes:
-    return _morphemes(_kiwi().tokenize(text))
-
-
 def analyze(texts: Sequence[str]) -> list[Morphemes]:
     """Return the morphemes of each text, in order. Safe to call from several threads.
 
-    Short texts are analysed where they are, since handing one to a thread costs about half as much as analysing it;
-    they are also what the web repeats, and the last of them are remembered. Lone surrogates are not for this function:
-    Kiwi reads UTF-16 and the caller has refused such text.
+    Short texts are analysed where they are, while the threads work on the long ones: handing a short text to a thread
+    costs half as much as analysing it. Lone surrogates are not for this function: Kiwi reads UTF-16 and the caller
+    has refused such text.
     """
     with _LOCK:
         kiwi = _kiwi()
     long = [text for text in texts if len(text) > SHORT_CHARACTERS]
     threaded = iter(kiwi.tokenize(long)) if long else iter(())
-    return [_analyzed_alone(text) if len(text) <= SHORT_CHARACTERS else _morphemes(next(threaded)) for text in texts]
-
-
-def forget() -> None:
-    """Forget the remembered analyses, for a measurement that must not profit from them."""
-    _analyzed_alone.cache_clear()
+    return [_morphemes(next(threaded) if len(text) > SHORT_CHARACTERS else kiwi.tokenize(text)) for text in texts]

@@ -17,12 +17,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-import imagehash
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
-from scipy.fft import dctn
 
 from filters.hamming import Hashes, Pairs, Rows, distances, near_pairs
 from filters.union_find import Ids, add_edges, empty, labels
@@ -37,11 +34,6 @@ is beyond ``radius`` was proposed by the chain between them.)"""
 MAX_LEADERS: Final = 64
 """Leaders that one group may have before its remaining members are left alone (kept apart, never matched by accident).
 It bounds the cost of a hot group at this many comparisons per member."""
-
-CLEAR_OF_MEDIAN: Final = 4.0
-"""How far a DCT coefficient (orthonormal, of 32 x 32 pixels in 0..255) must be from the median for its bit to be
-meant and not noise. Without this test three quarters of all matches between distinct images are accidents of plain
-ones (tests/bench/near_duplicate_quality.py)."""
 
 
 class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -58,7 +50,7 @@ class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     max_spread: int = 24
     """Bits of 256 between a member and its cluster's representative; ``verify_radius`` to 256."""
     min_clear_bits: int = 32
-    """pHash bits, of 64, that must be clear (see `clear_bits`) for an image to be matched by more than its bytes."""
+    """pHash bits, of 64, that must be clear (see `filters.perceptual`) to be matched by more than bytes."""
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -95,22 +87,6 @@ class Clusters(NamedTuple):
     verify_distance: npt.NDArray[np.int64]
     match: npt.NDArray[np.str_]
     size: npt.NDArray[np.int64]
-
-
-def phash256(grey: npt.NDArray[np.uint8]) -> str:
-    """Return imagehash's pHash with ``hash_size=16`` of a height x width grey picture, as 64 hex digits."""
-    return str(imagehash.phash(Image.fromarray(grey), hash_size=16))
-
-
-def clear_bits(grey: npt.NDArray[np.uint8]) -> int:
-    """Return how many of the 64 pHash bits of a height x width grey picture are more than noise, 0 to 64.
-
-    A blank or finely textured picture, or one whose halves mirror each other, has coefficients at the median itself;
-    their bits turn with the least change, and pictures that share nothing agree in them by accident.
-    """
-    square = np.asarray(Image.fromarray(grey).resize((32, 32), Image.Resampling.LANCZOS), np.float64)
-    low = dctn(square, norm="ortho")[:8, :8]
-    return int(np.count_nonzero(np.abs(low - np.median(low)) >= CLEAR_OF_MEDIAN))
 
 
 def content_ids(sha256s: Sequence[str]) -> Ids:

@@ -87,7 +87,7 @@ class CaptionKind(StrEnum):
 class ImageEntry:
     """One place in a page that names an image, while its captions are being gathered."""
 
-    __slots__ = ("captions", "end", "full_size", "lazy", "linked_page", "place", "raw_url", "url")
+    __slots__ = ("alone", "captions", "end", "full_size", "lazy", "linked_page", "place", "raw_url", "url")
 
     def __init__(self, raw_url: str, url: str | None, place: Place, *, lazy: bool = False) -> None:
         self.raw_url = raw_url
@@ -95,6 +95,7 @@ class ImageEntry:
         self.place = place
         self.end = place.inner
         self.lazy = lazy
+        self.alone = False  # nothing but its own attributes is asked about it
         self.linked_page = ""
         self.full_size = ""
         self.captions: list[CaptionCandidate] = []
@@ -255,20 +256,28 @@ def _is_blank(tree: PageTree, start: int, end: int) -> bool:
     return 0 <= end - start <= 2_000 and not tree.text(start, end).strip()
 
 
-def add_text_beside(tree: PageTree, entry: ImageEntry, used: set[int]) -> None:
+def numbered_texts(tree: PageTree) -> list[int]:
+    """Return the offsets where "그림 3", "Figure 2" and the like stand in the page."""
+    return [match.start() for match in _NUMBERED.finditer(tree.source)]
+
+
+def add_text_beside(tree: PageTree, entry: ImageEntry, numbered: list[int], used: set[int]) -> None:
     """Give ``entry`` the text right after it, or numbered and right before it, that reads or looks like a caption.
 
     Args:
         tree: the page.
         entry: an image that no caption element was found for.
+        numbered: what `numbered_texts` found in the page.
         used: offsets of the texts that an image was given already; added to.
     """
-    for find in (_text_after, _text_before, _cell_below):
-        found = find(tree, entry)
-        if found is not None and found.start not in used:
-            used.add(found.start)
-            entry.add(CaptionKind.CAPTION_PARAGRAPH, found.text, found.path)
-            return
+    found = _text_after(tree, entry)
+    if found is None or found.start in used:
+        found = _text_before(tree, entry, numbered)
+    if found is None or found.start in used:
+        found = _cell_below(tree, entry)
+    if found is not None and found.start not in used:
+        used.add(found.start)
+        entry.add(CaptionKind.CAPTION_PARAGRAPH, found.text, found.path)
 
 
 class _Beside(NamedTuple):
@@ -356,10 +365,10 @@ def _short_text(tree: PageTree, place: Place) -> str:
     return ""
 
 
-def _text_before(tree: PageTree, entry: ImageEntry) -> _Beside | None:
+def _text_before(tree: PageTree, entry: ImageEntry, numbered: list[int]) -> _Beside | None:
     """Return the numbered text ("그림 3. …") that ends right before the image or the wrappers it stands in."""
     low = max(0, entry.place.start - 4 * MAX_BESIDE_CHARACTERS)
-    if _NUMBERED.search(tree.source, low, entry.place.start) is None:
+    if bisect_left(numbered, low) == bisect_left(numbered, entry.place.start):
         return None
     starts = [match.start() for match in _NUMBERED_BLOCK.finditer(tree.source, low, entry.place.start)]
     place = tree.place_at(starts[-1]) if starts else None

@@ -15,20 +15,22 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import apache_beam as beam
-from filters.harvest import harvest
 
 from filters.charset import decode_page
+from filters.harvest import harvest
 from filters.rights import page_refusal
 from filters.url import host_of, normalize, origin_of
 from pipelines import storage
 from pipelines.exchange import Slice, group, read_slices, write_slices
-from pipelines.fetch import interleave
+from pipelines.fetch import HOSTS_PER_CONNECTION
+from pipelines.host_queue import for_each_by_host
+from pipelines.network import Network
 from pipelines.parts import AttemptPlace, Done, read_rows, write_part
 from pipelines.progress import ProgressNotes
 from pipelines.sitemap import parse_sitemap
 from pipelines.stage import Attempt, merge_done, outcome_tallies
 from pipelines.warc import WarcWriter
-from pipelines.web_client import Fetched, Network, WebClient
+from pipelines.web_client import Fetched, WebClient
 from pipelines.workflow import Crawl
 from schemas.identity import partition_of, sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
@@ -174,17 +176,19 @@ class CrawlPartition(beam.DoFn):
         yield Done(parts, outcome_tallies(books))
 
     async def _visit_all(self, visits: dict[str, Visit], archive: _Archive) -> None:
-        queue = iter(interleave(visits))
         notes = ProgressNotes(self._place.path)
+        async with WebClient(self._network) as client:
 
-        async def work(client: WebClient) -> None:
-            for url in queue:
+            async def work(url: str) -> None:
                 archive.take(visits[url], await client.get(url, accept=ACCEPT))
                 notes.advance()
 
-        async with WebClient(self._network) as client, asyncio.TaskGroup() as tasks:
-            for _ in range(self._network.connections):
-                tasks.create_task(work(client))
+            await for_each_by_host(
+                sorted(visits),
+                work,
+                hosts_at_once=HOSTS_PER_CONNECTION * self._network.connections,
+                lanes_per_host=self._network.connections_per_host,
+            )
         notes.flush()
 
 

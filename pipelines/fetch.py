@@ -7,9 +7,8 @@ child process to the tar; they never pass through Beam.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -19,11 +18,13 @@ from pipelines import storage
 from pipelines.decoded import Decoded, ImageSettings
 from pipelines.decoder import DecoderPool
 from pipelines.exchange import Exchange, Slice, group, read_slices
+from pipelines.host_queue import for_each_by_host
+from pipelines.network import Network
 from pipelines.parts import AttemptPlace, Done, read_batches, write_part
 from pipelines.progress import ProgressNotes
 from pipelines.stage import outcome_tallies
 from pipelines.tar import TarWriter
-from pipelines.web_client import Fetched, Network, WebClient
+from pipelines.web_client import Fetched, WebClient
 from schemas.identity import fingerprint
 from schemas.reasons import NO_REASON, Outcome
 from schemas.records import ImageRow
@@ -31,6 +32,8 @@ from schemas.records import ImageRow
 VERSION = 1
 """Grows with every change of what this stage records or stores."""
 
+HOSTS_PER_CONNECTION = 4
+"""Hosts waited for at a time, as a multiple of the connections: most of them are between two requests."""
 ACCEPT = "image/jpeg,image/png,image/webp,image/gif;q=0.9,*/*;q=0.1"
 
 
@@ -43,15 +46,6 @@ class Wanted(NamedTuple):
 def by_host(row: Wanted) -> str:
     """The key of the fetch's exchange."""
     return host_of(row.image_url)
-
-
-def interleave(urls: Iterable[str]) -> list[str]:
-    """Return the distinct URLs, hosts taking turns, so that a slow host does not hold up the others."""
-    hosts: dict[str, list[str]] = defaultdict(list)
-    for url in sorted(set(urls)):
-        hosts[host_of(url)].append(url)
-    turns = zip_longest(*(hosts[host] for host in sorted(hosts)))
-    return [url for turn in turns for url in turn if url is not None]
 
 
 def image_row(fetched: Fetched, decoded: Decoded | None, *, staging_offset: int) -> ImageRow:
@@ -96,17 +90,19 @@ async def fetch_all(
     urls: Iterable[str], network: Network, pool: DecoderPool, tar: TarWriter, notes: ProgressNotes
 ) -> list[ImageRow]:
     """Fetch, decode and stage every URL; return one row each, sorted by URL."""
-    queue = iter(interleave(urls))
     rows: list[ImageRow] = []
+    async with WebClient(network) as client:
 
-    async def work(client: WebClient) -> None:
-        for url in queue:
+        async def work(url: str) -> None:
             rows.append(await _fetch_one(url, client, pool, tar))
             notes.advance()
 
-    async with WebClient(network) as client, asyncio.TaskGroup() as tasks:
-        for _ in range(network.connections):
-            tasks.create_task(work(client))
+        await for_each_by_host(
+            sorted(set(urls)),
+            work,
+            hosts_at_once=HOSTS_PER_CONNECTION * network.connections,
+            lanes_per_host=network.connections_per_host,
+        )
     return sorted(rows)
 
 

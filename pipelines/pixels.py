@@ -207,7 +207,9 @@ def _gif_frames(image: Any) -> int:
     """Count a GIF's frames by reading on to its end; a broken later frame ends the count, the first one is whole."""
     try:
         return int(image.n_frames)
-    except (OSError, ValueError, EOFError, SyntaxError):
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  # Pillow raises any of a dozen types on malformed files
         return int(image.tell()) + 1
 
 
@@ -256,4 +258,6 @@ def oriented(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def encode(pixels: Pixels, quality: int) -> bytes:
-    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, "RGB", "420"))
+    """Return height × width × 3 sRGB as a baseline 4:2:0 JPEG, as img2dataset encodes (turbojpeg's own differs)."""
+    blue_first = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

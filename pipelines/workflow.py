@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 import yaml
-from filters.near_duplicates import DuplicateRules
 
 from filters.caption_engine import CaptionRules
 from filters.image import ImageFilter, default_filters
+from filters.near_duplicates import DuplicateRules
 from pipelines.decoder import ImageSettings
 from pipelines.errors import InputRefused
 from pipelines.link_table import LinkTable
-from pipelines.web_client import Network
+from pipelines.network import Network
 
 
 class Crawl(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -61,40 +61,50 @@ def arrow_schema(record: type) -> pa.Schema:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         names: tuple[str, ...] = type(value)._fields  # type: ignore[attr-defined]  # every tuple in a row is a record
-        return {name: _plain(item) for name, item in zip(names, value, strict=True)}
+        return dict(zip(names, map(_plain, value), strict=True))
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
+
+
+def _is_flat(kind: pa.DataType) -> bool:
+    return not (pa.types.is_list(kind) or pa.types.is_struct(kind))
 
 
 def to_table(record: type[Row], rows: Iterable[Row]) -> pa.Table:
     """Return ``rows`` as one Arrow table in the schema of ``record``."""
     columns = list(zip(*rows, strict=True)) or [()] * len(arrow_schema(record))
     schema = arrow_schema(record)
-    arrays = [pa.array([_plain(v) for v in column], field.type) for column, field in zip(columns, schema, strict=True)]
+    arrays = [
+        pa.array(column if _is_flat(field.type) else [_plain(value) for value in column], field.type)
+        for column, field in zip(columns, schema, strict=True)
+    ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _build(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
+@cache
+def _builder(hint: Any) -> Callable[[Any], Any] | None:
+    """Return what turns a plain Arrow value into a value of ``hint``, or None where it is one already."""
     if get_origin(hint) in (Union, types.UnionType):
-        return _build(next(a for a in get_args(hint) if a is not type(None)), value)
+        inner = _builder(next(argument for argument in get_args(hint) if argument is not type(None)))
+        return None if inner is None else lambda value: None if value is None else inner(value)
     if get_origin(hint) is list:
-        inner = get_args(hint)[0]
-        return [_build(inner, item) for item in value] if _is_record(inner) else value
-    if _is_record(hint):
-        return hint(**{name: _build(h, value[name]) for name, h in get_type_hints(hint).items()})
-    return value
+        item = _builder(get_args(hint)[0])
+        return None if item is None else lambda values: [item(value) for value in values]
+    if not _is_record(hint):
+        return None
+    fields = [(name, _builder(field)) for name, field in get_type_hints(hint).items()]
+    if all(build is None for _, build in fields):
+        return lambda value: hint(**value)
+    return lambda value: hint(*(value[name] if build is None else build(value[name]) for name, build in fields))
 
 
 def from_table(record: type[Row], table: pa.Table | pa.RecordBatch) -> Iterator[Row]:
     """Yield the rows of ``table`` as ``record`` tuples, in order."""
-    hints = get_type_hints(record)
-    nested = {name for name, hint in hints.items() if get_origin(hint) is list or _is_record(hint)}
     columns = []
-    for name, hint in hints.items():
+    for name, hint in get_type_hints(record).items():
         values = table.column(name).to_pylist()
-        columns.append([_build(hint, value) for value in values] if name in nested else values)
+        build = _builder(hint)
+        columns.append(values if build is None else [build(value) for value in values])
     for values in zip(*columns, strict=True):
         yield record(*values)

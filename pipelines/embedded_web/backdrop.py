@@ -303,6 +303,13 @@ def weather(stage: Stage, kind: str) -> None:
             pen.oval(rng.uniform(0, stage.ratio), y, rng.uniform(0.5, 1.0), rng.uniform(0.04, 0.1), (244, 246, 248, 60))
 
 
+def _grain(size: tuple[int, int], rng: random.Random) -> Image.Image:
+    """Return noise as of film, without which flat areas pass for those of a screenshot."""
+    width, height = size[0] // 2, size[1] // 2
+    grain = Image.frombytes("L", (width, height), rng.randbytes(width * height)).resize(size, Image.Resampling.BILINEAR)
+    return Image.merge("RGB", (grain, grain, grain))
+
+
 def finish(image: Image.Image, rng: random.Random, hour: Light, *, outdoors: bool) -> Image.Image:
     """Return ``image`` under uneven light: the hour's tint, soft patches and a slope of brightness.
 
@@ -313,6 +320,7 @@ def finish(image: Image.Image, rng: random.Random, hour: Light, *, outdoors: boo
     small = ImageChops.overlay(patches.resize((96, 72), Image.Resampling.BICUBIC), fine.resize((96, 72), Image.Resampling.BILINEAR))
     veil = small.resize(image.size, Image.Resampling.BILINEAR)
     lit = ImageChops.soft_light(image, Image.merge("RGB", (veil, veil, veil)))
+    lit = Image.blend(lit, _grain(image.size, rng), 0.055)
     red, green, blue = _TINTS[hour if outdoors else "day"]
     if (red, green, blue) == (1.0, 1.0, 1.0):
         return lit

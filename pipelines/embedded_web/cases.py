@@ -9,6 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pipelines.embedded_web import markup
+from pipelines.embedded_web.canvas import generator
+from pipelines.embedded_web.caption_words import WORDS
+from pipelines.embedded_web.captions import compose
+from pipelines.embedded_web.drawing import Look, random_look
+from pipelines.embedded_web.kinds import KINDS
 from pipelines.embedded_web.markup import Shot
 from pipelines.embedded_web.web import url
 from schemas.reasons import Outcome, Reason
@@ -88,8 +93,16 @@ def _kept(name: str, form: str, kind: str, caption: str, note: str, path: str = 
     return Written(name, _at(src), markup.FORMS[form](Shot(src, small, caption)), "", note, kind)
 
 
-def _fails(name: str, image_url: str, reason: Reason, note: str, caption: str = "돌담 너머로 보이는 기와집과 감나무") -> Written:
-    return Written(name, image_url, markup.alt(Shot(image_url, "", caption)), reason, note)
+def case_look(name: str, kind: str, seed: int = 0) -> Look:
+    """Return the look of the picture called ``name``: all but its salt is the same for every seed."""
+    return random_look(kind, generator("case", name), f"{seed}/case/{name}")
+
+
+def _fails(name: str, image_url: str, reason: Reason, note: str, caption: str = "") -> Written:
+    kinds = sorted(KINDS)
+    kind = kinds[generator("kind of case", name).randrange(len(kinds))]
+    said = caption or compose(case_look(name, kind), WORDS[kind], generator("caption of case", name))
+    return Written(name, image_url, markup.alt(Shot(image_url, "", said)), reason, note, kind)
 
 
 def _text(name: str, reason: Reason, caption: str, note: str) -> Written:

@@ -15,7 +15,7 @@ from pipelines.embedded_web.kinds import KINDS
 
 PHASH_GAP = 8
 """The perceptual hashes (64 bits) of any two pictures not meant as duplicates differ by more bits than this."""
-_PREVIEW = (160, 120)
+_PREVIEW = (96, 72)
 _PREVIEW_GAP = 13
 """Bits between previews that keep full pictures `PHASH_GAP` apart: a preview's hash is some bits off the full one's."""
 
@@ -53,7 +53,7 @@ def random_look(kind: str, rng: random.Random, salt: str) -> Look:
 
 def draw(look: Look, width: int, height: int, *, transparent: bool = False) -> Image.Image:
     """Return the picture of ``look``, ``width`` by ``height`` pixels, RGB; or RGBA with no backdrop."""
-    fine = 2 if max(width, height) <= 900 else 1
+    fine = 2 if _PREVIEW[0] < max(width, height) <= 720 else 1
     image = Image.new("RGB", (width * fine, height * fine), (200, 200, 200))
     pen = _pen(image)
     rng = generator(look.salt, "scene")
@@ -115,6 +115,14 @@ def distinct(look: Look, taken: list[int]) -> Look:
         look = look._replace(salt=f"{salt}.{tries}")
 
 
+def rounded(image: Image.Image) -> Image.Image:
+    """Return ``image`` as RGBA with its corners rounded off to transparency."""
+    mask = Image.new("L", image.size)
+    ImageDraw.Draw(mask).rounded_rectangle((0, 0, image.width - 1, image.height - 1), image.height // 6, 255)
+    image.putalpha(mask)
+    return image
+
+
 def jpeg(image: Image.Image, quality: int = 86, orientation: int = 1) -> bytes:
     """Return ``image`` as a JPEG file; an ``orientation`` other than 1 is written as Exif, the pixels stay."""
     exif = Image.Exif()
@@ -126,12 +134,12 @@ def jpeg(image: Image.Image, quality: int = 86, orientation: int = 1) -> bytes:
 
 
 def encode(look: Look, width: int, height: int, form: str) -> bytes:
-    """Return the file of ``look`` as "jpeg", "png" (the thing alone, transparent around), "webp" or "gif" (animated)."""
+    """Return the file of ``look`` as "jpeg", "png" (with transparent corners), "webp" or "gif" (animated)."""
     out = io.BytesIO()
     if form == "jpeg":
         return jpeg(draw(look, width, height))
     if form == "png":
-        draw(look, width, height, transparent=True).save(out, "PNG", compress_level=2)
+        rounded(draw(look, width, height)).save(out, "PNG", compress_level=1)
     elif form == "webp":
         draw(look, width, height).save(out, "WEBP", quality=80, method=1)
     elif form == "gif":

@@ -18,10 +18,8 @@ from pathlib import Path
 
 from kiwipiepy import Kiwi
 
-from filters import morphology
-from filters.caption_engine import CaptionInput, judge
+from filters.caption_engine import CaptionInput, forget, judge
 from filters.charset import decode_page
-from filters.clean import clean
 from filters.harvest import harvest
 from schemas.records import CaptionCandidate
 
@@ -42,8 +40,7 @@ def web_mix(data: Path) -> list[str]:
 
 def engine(texts: Sequence[str]) -> None:
     """Judge every text in batches, remembering nothing from an earlier round."""
-    clean.cache_clear()
-    morphology.forget()
+    forget()
     for start in range(0, len(texts), BATCH):
         judge([CaptionInput((CaptionCandidate("alt", text, "/"),)) for text in texts[start : start + BATCH]])
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TypeAlias
 
 from kiwipiepy import Kiwi
 
@@ -17,7 +18,7 @@ from filters.concepts import Concept, ConceptMatcher, Token, lexicon
 
 TRAPS = Path(__file__).parents[1] / "filters" / "concept_traps.tsv"
 
-# (name, sentence, particle after a vowel, after a consonant, after ㄹ where it differs)
+# (name, sentence); {x} is the entry, a slot such as {을를} the particle in the form its final sound asks for.
 CONTEXTS = (
     ("에서", "지난 주말 {x}에서 찍은 사진"),
     ("을/를", "아이들이 {x}{을를} 보고 있다"),
@@ -30,7 +31,13 @@ CONTEXTS = (
     ("과/와 함께", "{x}{과와} 함께 보낸 하루"),
     ("까지", "걸어서 {x}까지 둘러보았다"),
 )
-_PAIRS = {"{을를}": ("을", "를"), "{은는}": ("은", "는"), "{이가}": ("이", "가"), "{과와}": ("과", "와"), "{이었다였다}": ("이었다", "였다")}
+_PAIRS = {
+    "{을를}": ("을", "를"),
+    "{은는}": ("은", "는"),
+    "{이가}": ("이", "가"),
+    "{과와}": ("과", "와"),
+    "{이었다였다}": ("이었다", "였다"),
+}
 # What is read aloud with a final consonant though not written in Hangul.
 _CLOSED = set("0136780LMNRlmnr")
 
@@ -60,7 +67,11 @@ def kiwi_tokens(kiwi: Kiwi, texts: list[str]) -> list[list[Token]]:
     return [[(t.form, t.tag, t.start, t.len) for t in found] for found in kiwi.tokenize(texts)]
 
 
-def recall(kiwi: Kiwi, matcher: ConceptMatcher, *, aliases: bool) -> tuple[list[tuple[str, int, int]], list[tuple[str, str, list[str]]]]:
+Rows: TypeAlias = list[tuple[str, int, int]]
+Misses: TypeAlias = list[tuple[str, str, list[str]]]
+
+
+def recall(kiwi: Kiwi, matcher: ConceptMatcher, *, aliases: bool) -> tuple[Rows, Misses]:
     """Return (context, found, asked) rows and the misses, for every name (or every alias and homograph)."""
     forms = [(c, f) for c in lexicon() for f in c.forms() if (f != c.name) == aliases]
     rows, misses = [], []
@@ -121,7 +132,9 @@ def timing(kiwi: Kiwi, matcher: ConceptMatcher) -> None:
             for text, tokens in pairs:
                 matcher.match(text, tokens)
         cost = (time.process_time() - begin) / 10 / len(pairs)
-        print(f"{cost * 1e6:.1f} µs a caption {title}, {sum(map(len, texts)) / len(texts):.0f} characters, Kiwi left out")
+        print(
+            f"{cost * 1e6:.1f} µs a caption {title}, {sum(map(len, texts)) / len(texts):.0f} characters, Kiwi left out"
+        )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 from scipy.fft import dctn
 
 from filters.hamming import distances
-from filters.near_duplicates import DuplicateRules, clear_bits, hash_words, phash256
+from filters.near_duplicates import DuplicateRules, hash_words
 from filters.perceptual import perceptual_hashes
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
@@ -105,7 +105,6 @@ class Hashed(NamedTuple):
 
     name: str
     phash: np.ndarray
-    dhash: np.ndarray
     longer: np.ndarray
     rival: np.ndarray
     clear: np.ndarray
@@ -144,15 +143,14 @@ def hashed(path: Path) -> list[Hashed]:
         for image in bases(path):
             greys = [version.convert("L") for version in (image, *(edit(image) for edit in EDITS.values()))]
             pixels = [np.asarray(grey) for grey in greys]
-            pairs = [perceptual_hashes(grey) for grey in pixels]
+            hashes = [perceptual_hashes(grey) for grey in pixels]
             found.append(
                 Hashed(
                     str(path),
-                    hash_words([p for p, _ in pairs], 64)[:, 0],
-                    hash_words([d for _, d in pairs], 64)[:, 0],
-                    hash_words([phash256(grey) for grey in pixels], 256),
+                    hash_words([made.phash for made in hashes], 64)[:, 0],
+                    hash_words([made.phash256 for made in hashes], 256),
                     hash_words([rival_hash(grey) for grey in greys], 64)[:, 0],
-                    np.array([clear_bits(grey) for grey in pixels]),
+                    np.array([made.clear_bits for made in hashes]),
                     np.asarray(greys[0].resize((64, 64), Image.Resampling.BOX), np.float32),
                 )
             )
@@ -196,8 +194,8 @@ def methods(rules: DuplicateRules, table: Hashed) -> dict[str, Matcher]:
     def apart(hashes: np.ndarray, edit: int) -> np.ndarray:
         return np.bitwise_count(hashes[:, :1] ^ hashes[:, edit][None, :])
 
-    def ours(edit: int) -> np.ndarray:
-        clear = table.clear >= rules.min_clear_bits
+    def ours(edit: int, least: int = rules.min_clear_bits) -> np.ndarray:
+        clear = table.clear >= least
         near = (apart(table.phash, edit) <= rules.radius) & clear[:, :1] & clear[:, edit][None, :]
         rows, columns = np.nonzero(near)
         near[rows, columns] = distances(table.longer[rows, 0], table.longer[columns, edit]) <= rules.verify_radius
@@ -205,6 +203,7 @@ def methods(rules: DuplicateRules, table: Hashed) -> dict[str, Matcher]:
 
     return {
         "ours": ours,
+        "plain too": lambda edit: ours(edit, 0),
         "phash<=10": lambda edit: apart(table.phash, edit) <= 10,
         "imagededup": lambda edit: apart(table.rival, edit) <= 10,
         "phash<=6": lambda edit: apart(table.phash, edit) <= 6,

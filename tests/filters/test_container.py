@@ -18,7 +18,8 @@ def test_each_format_is_known_by_its_bytes(kind):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\xff\xd8", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<!doctype html>", b"RIFF\0\0\0\0WAVE", b"%PDF"]
+    "data",
+    [b"", b"\xff\xd8", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<!doctype html>", b"RIFF\0\0\0\0WAVE", b"%PDF"],
 )
 def test_everything_else_is_unknown(data):
     assert sniff(data) == ""

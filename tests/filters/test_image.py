@@ -36,7 +36,7 @@ ALL = (
 
 def row(**scores):
     empty = {"str": "", "int": 0, "bool": False}
-    fields = {name: empty.get(hint, None) for name, hint in ImageRow.__annotations__.items()}
+    fields = {name: empty.get(hint) for name, hint in ImageRow.__annotations__.items()}
     return ImageRow(**{**fields, "consent": [], "scores": [Score(name, value) for name, value in scores.items()]})
 
 
@@ -69,7 +69,7 @@ def page_of_text():
         (ImageBlurred(), "sharpness", 20.0, True, Reason.IMAGE_BLURRED),
         (ImageEntropy(), "entropy", 1.0, True, Reason.IMAGE_LOW_ENTROPY),
         (ImageBorder(), "border_share", 0.5, False, Reason.IMAGE_BORDERED),
-        (ImageScreenshot(), "screenshot_share", 0.4, False, Reason.IMAGE_SCREENSHOT),
+        (ImageScreenshot(), "screenshot_share", 0.35, False, Reason.IMAGE_SCREENSHOT),
         (ImageGrey(), "colourfulness", 3.0, True, Reason.IMAGE_GREY),
     ],
 )
@@ -170,9 +170,9 @@ def test_colourfulness_is_that_of_hasler_and_suesstrunk():
 def test_text_is_like_a_screenshot_and_noise_and_discs_are_not():
     disc = np.full((300, 300, 3), 255, np.uint8)
     cv2.circle(disc, (150, 150), 100, (200, 40, 40), -1)
-    assert scores(page_of_text())["screenshot_share"] > 0.5
+    assert scores(page_of_text())["screenshot_share"] > 0.35
     assert scores(noise())["screenshot_share"] < 0.05
-    assert scores(disc)["screenshot_share"] < 0.4
+    assert scores(disc)["screenshot_share"] < 0.35
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 512), (512, 1), (2, 2), (3, 400)])
@@ -183,8 +183,7 @@ def test_the_smallest_pictures_are_measured(size):
 
 
 def test_scores_are_plain_floats_in_a_fixed_order():
-    names = [score.name for score in measure(noise(9, 9).astype(np.uint8), noise(9, 9)[..., 0].astype(np.uint8), raw_bytes=1, original=(9, 9))]
-    assert names == [
+    assert list(scores(noise(9, 9))) == [
         "short_side", "aspect", "bytes_per_pixel", "grey_std", "sharpness", "entropy", "colourfulness",
         "border_share", "flat_share", "screenshot_share", "colours",
     ]  # fmt: skip

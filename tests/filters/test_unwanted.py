@@ -259,8 +259,8 @@ def test_any_text_is_scored_and_adding_a_sale_never_lowers_the_score(text):
 SCRIPT = """
 from filters.unwanted import AbuseText, SpamText
 for seed in ("ㄷㅐ", "가.", "대 ", "카지노", "a", "시발", "ㅋ", "가"):
-    SpamText().decide((seed * 300000)[:300000])
-    AbuseText().decide((seed * 300000)[:300000])
+    SpamText().decide((seed * 100000)[:100000])
+    AbuseText().decide((seed * 100000)[:100000])
 SpamText().decide("가나다 " * 2500000)
 print("done")
 """

@@ -7,12 +7,12 @@ import os
 from collections import Counter
 from pathlib import Path
 
-import imagehash
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from filters.near_duplicates import DuplicateRules, Images, clear_bits, clusters, hash_words, phash256
+from filters.near_duplicates import DuplicateRules, Images, clusters, hash_words
+from filters.perceptual import perceptual_hashes
 
 SHARED = Path(os.environ.get("HARUBANG_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 DATA = SHARED / "near_duplicates"
@@ -53,11 +53,12 @@ def truth():
     with (DATA / "truth.tsv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file, delimiter="\t") if not row["path"].endswith(".md")]
     greys = [grey(DATA / row["path"]) for row in rows]
+    hashes = [perceptual_hashes(pixels) for pixels in greys]
     images = Images(
         np.arange(len(greys)),
-        hash_words([str(imagehash.phash(Image.fromarray(pixels))) for pixels in greys], 64)[:, 0],
-        hash_words([phash256(pixels) for pixels in greys], 256),
-        np.array([clear_bits(pixels) for pixels in greys]),
+        hash_words([found.phash for found in hashes], 64)[:, 0],
+        hash_words([found.phash256 for found in hashes], 256),
+        np.array([found.clear_bits for found in hashes]),
         np.array([pixels.size for pixels in greys]),
     )
     return rows, clusters(images, DuplicateRules())
