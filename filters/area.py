@@ -71,4 +71,5 @@ def area_average(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """
     width, height = size
     narrowed = _fewer_rows(pixels, height)
-    return np.asarray(cv2.transpose(_fewer_rows(cv2.transpose(narrowed), width)), np.uint8)
+    sideways = np.asarray(cv2.transpose(narrowed), np.uint8)
+    return np.asarray(cv2.transpose(_fewer_rows(sideways, width)), np.uint8)

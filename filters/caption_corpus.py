@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from filters.caption import NOT_COUNTED, TextCounts
@@ -47,6 +48,7 @@ class CorpusEvidence(Protocol):
         ...
 
 
+@lru_cache(maxsize=65_536)
 def text_key(text: str) -> str:
     """Return what equal texts have in common: ``text`` (cleaned) without spaces, signs and case."""
     return _NOT_ALNUM.sub("", text).casefold()

@@ -209,6 +209,7 @@ def _engine(rules: CaptionRules) -> _Engine:
 def forget() -> None:
     """Forget what was remembered of earlier texts, for a measurement that must not profit from it."""
     clean.cache_clear()
+    text_key.cache_clear()
     is_furniture.cache_clear()
     is_control.cache_clear()
     _engine.cache_clear()

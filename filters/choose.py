@@ -9,7 +9,8 @@ kind, the longer text, then the text and its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import prod
 from typing import Final, NamedTuple
 
@@ -84,9 +85,19 @@ class Choice(NamedTuple):
     agreement: int
 
 
+class _Text(NamedTuple):
+    candidate: CaptionCandidate
+    cleaned: Cleaned
+    key: str
+    likelihood: float
+    witness: str
+
+
 def _near_equal(one: str, other: str) -> bool:
-    short, long = sorted((one, other), key=len)
-    return one == other or (short in long and len(short) >= _AGREE_SHARE * len(long))
+    if one == other:
+        return True
+    short, long = (one, other) if len(one) < len(other) else (other, one)
+    return len(short) >= _AGREE_SHARE * len(long) and short in long
 
 
 def rank(
@@ -101,17 +112,23 @@ def rank(
         page_title: an attribute that only repeats it counts half.
         site_images: how many distinct images of the site carry a cleaned text; None where it was not counted.
     """
-    texts = []
-    for caption in captions:
-        if caption.kind != FILE_NAME_KIND:
-            cleaned = clean(caption.text)
-            if cleaned.text and not cleaned.reason:
-                texts.append((caption, cleaned))
-    if len(texts) <= 1:
-        return [_weigh(pair, [], page_title, site_images) for pair in texts]
-    texts.sort(key=lambda pair: -LIKELIHOOD.get(pair[0].kind, OTHER_LIKELIHOOD))
-    texts = texts[:MAX_TEXTS]
-    options = [_weigh(pair, [other for other in texts if other is not pair], page_title, site_images) for pair in texts]
+    title = text_key(page_title)
+    texts: list[_Text] = []
+    for candidate in captions:
+        kind = candidate.kind
+        cleaned = clean(candidate.text)
+        if kind == FILE_NAME_KIND or not cleaned.text or cleaned.reason:
+            continue
+        key = text_key(cleaned.text)
+        witness = _WITNESS.get(kind, kind)
+        likelihood = LIKELIHOOD.get(kind, OTHER_LIKELIHOOD)
+        if witness == "attribute" and key == title:
+            likelihood /= 2
+        texts.append(_Text(candidate, cleaned, key, likelihood, witness))
+    if len(texts) == 1:
+        return [_weigh(texts[0], texts, site_images)]
+    texts.sort(key=lambda text: -text.likelihood)
+    options = [_weigh(text, texts[:MAX_TEXTS], site_images) for text in texts[:MAX_TEXTS]]
     options.sort(
         key=lambda option: (
             -option.likelihood,
@@ -124,43 +141,32 @@ def rank(
     return options
 
 
-def _weigh(
-    pair: tuple[CaptionCandidate, Cleaned],
-    others: Sequence[tuple[CaptionCandidate, Cleaned]],
-    page_title: str,
-    site_images: Callable[[str], int | None],
-) -> Option:
-    candidate, cleaned = pair
-    own = LIKELIHOOD.get(candidate.kind, OTHER_LIKELIHOOD)
+def _weigh(text: _Text, texts: Sequence[_Text], site_images: Callable[[str], int | None]) -> Option:
+    candidate, cleaned, key, likelihood, own = text
+    witnesses = {own: (likelihood, candidate.kind)}
+    if own != "page":
+        for other in texts:
+            if other is not text and _near_equal(key, other.key):
+                heard = (other.likelihood, other.candidate.kind)
+                witnesses[other.witness] = max(witnesses.get(other.witness, heard), heard)
     images = site_images(cleaned.text)
-    if not others and not page_title:
-        return Option(candidate, cleaned, own, own / max(1, images or 1), 1, _why([(own, candidate.kind)], images))
-    key = text_key(cleaned.text)
-    title = text_key(page_title) if page_title else ""
-    witnesses: dict[str, tuple[float, str]] = {}
-    for other, other_cleaned in (pair, *others):
-        if other is candidate or _near_equal(key, text_key(other_cleaned.text)):
-            witness = _WITNESS.get(other.kind, other.kind)
-            share = LIKELIHOOD.get(other.kind, OTHER_LIKELIHOOD)
-            if key == title and witness == "attribute":
-                share /= 2
-            witnesses[witness] = max(witnesses.get(witness, (0.0, "")), (share, other.kind))
-    if _WITNESS.get(candidate.kind) == "page":
-        witnesses = {"page": (own, candidate.kind)}
+    why = _why(tuple(witnesses.values()), images)
+    if len(witnesses) == 1:
+        (support,) = (share for share, _ in witnesses.values())
+        return Option(candidate, cleaned, support, support / max(1, images or 1), 1, why)
     shares = [share for share, _ in witnesses.values()]
     repeated = [share / max(1, images or 1) for share in shares]
-    return Option(
-        candidate, cleaned, _any_of(shares), _any_of(repeated), len(witnesses), _why(witnesses.values(), images)
-    )
+    return Option(candidate, cleaned, _any_of(shares), _any_of(repeated), len(witnesses), why)
 
 
-def _why(witnesses: Iterable[tuple[float, str]], images: int | None) -> str:
+@lru_cache(maxsize=4_096)
+def _why(witnesses: tuple[tuple[float, str], ...], images: int | None) -> str:
     spoke = " and ".join(f"{kind} {share:.2f}" for share, kind in sorted(witnesses, reverse=True))
     return spoke if images is None or images < 2 else f"{spoke}, on {images} images of the site"
 
 
 def _any_of(shares: Sequence[float]) -> float:
-    return shares[0] if len(shares) == 1 else 1.0 - prod(1.0 - share for share in shares)
+    return 1.0 - prod(1.0 - share for share in sorted(shares))
 
 
 def choose(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
-from kiwipiepy import Kiwi, Token
+from kiwipiepy import Kiwi, Match, Token
 
 UNREADABLE_SCORE: Final = -15.0
 """An unknown word below this log-probability a syllable is no Korean word: 펭수 has -10, 뷁쀍 -23 (measured)."""
@@ -22,6 +22,7 @@ THREADS: Final = max(1, min(2, os.cpu_count() or 1))
 SHORT_CHARACTERS: Final = 20
 """A text up to this length is not worth a thread's while."""
 
+_OPTIONS: Final = Match.ALL | Match.Z_CODA
 _LOCK: Final = threading.Lock()
 
 
@@ -89,6 +90,7 @@ def analyze(texts: Sequence[str]) -> list[Morphemes]:
     """
     with _LOCK:
         kiwi = _kiwi()
+    # The options are Kiwi's defaults, put together once: its flags are slow to combine on every call.
     long = [text for text in texts if len(text) > SHORT_CHARACTERS]
-    threaded = iter(kiwi.tokenize(long)) if long else iter(())
+    threaded = iter(kiwi.tokenize(long, match_options=_OPTIONS, z_coda=False)) if long else iter(())
     return [_morphemes(next(threaded) if len(text) > SHORT_CHARACTERS else kiwi.tokenize(text)) for text in texts]

@@ -197,7 +197,9 @@ class PageTree:
         self._read(found, tags, attributes)
         self.places = [self._place(frame) for frame in found]
 
-    def _read(self, found: list[_Frame], tags: frozenset[str], attributes: re.Pattern[str]) -> None:
+    def _read(  # noqa: C901 (one loop over every tag: calls out of it would double its cost)
+        self, found: list[_Frame], tags: frozenset[str], attributes: re.Pattern[str]
+    ) -> None:
         source, add = self.source, self._frames.append
         wanted: dict[str, bool] = {"": False}
         parent: Any = None
@@ -273,14 +275,24 @@ class PageTree:
             inside = self.source.find(f"<{place.tag}", place.inner, found)
             if inside < 0:
                 return found
+        return self._matching_end(place.inner)
+
+    def _matching_end(self, at: int) -> int:
         depth = 1
-        for token in self.tokens(place.inner):
-            if token.kind == "close":
-                depth -= 1
-                if depth == 0:
-                    return token.start
-            elif token.kind == "open" and token.tag not in VOID:
-                depth += 1
+        while at >= 0:
+            resume = -1
+            for token in TOKEN.finditer(self.source, at):
+                group = token.lastindex
+                if group is None:
+                    depth -= 1
+                    if depth == 0:
+                        return token.start()
+                elif group == 2 and token[1] not in VOID:
+                    depth += 1
+                    if token[1] in RAW_TEXT:
+                        resume = self.source.find(f"</{token[1]}>", token.end())
+                        break
+            at = resume
         return len(self.source)
 
     def tokens(self, at: int) -> Iterator[Token]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import accumulate
 from math import inf, isinf
 from typing import NamedTuple
 
@@ -70,14 +71,14 @@ def logarithmic(base: float, per_tick: int, first: int, last: int, *, unit: str)
 
 
 def short_number(value: float) -> str:
-    """Return ``value`` in at most a few characters: 512, 1.5 k, 10 M."""
-    for limit, suffix in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
-        if value >= limit:
-            return f"{value / (1e3 if suffix == ' k' else limit):.3g}{suffix}"
+    """Return ``value`` in a few characters: 512, 1 k, 16.4 k, 10 M."""
+    for unit, suffix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= 10 * unit or (value >= unit and value % unit == 0):
+            return f"{value / unit:.3g}{suffix}"
     return f"{value:g}"
 
 
-class Counter(NamedTuple):
+class BinCounts(NamedTuple):
     """Counts values on a scale batch by batch; memory is the bins alone."""
 
     edges: NDArray[np.float64]
@@ -95,9 +96,9 @@ class Counter(NamedTuple):
         return Series(label, tuple(int(count) for count in self.counts))
 
 
-def counter(scale: Scale) -> Counter:
-    """Return a counter of nothing yet on ``scale``."""
-    return Counter(np.array(scale.edges), np.zeros(len(scale.edges) - 1, np.int64))
+def bin_counts(scale: Scale) -> BinCounts:
+    """Return counts of nothing yet on ``scale``."""
+    return BinCounts(np.array(scale.edges), np.zeros(len(scale.edges) - 1, np.int64))
 
 
 def histogram(chart: Histogram) -> str:
@@ -116,7 +117,9 @@ def histogram(chart: Histogram) -> str:
 
 def _drawing(chart: Histogram, groups: list[Series]) -> str:
     first, last = _shown_bins(groups)
-    kept, others = (_shares(group.counts)[first:last] if group is not None else [] for group in (chart.kept, chart.others))
+    kept, others = (
+        _shares(group.counts)[first:last] if group is not None else [] for group in (chart.kept, chart.others)
+    )
     top = _nice_top(max([*kept, *others]))
     step = (_WIDTH - _LEFT - _RIGHT) / (last - first)
     floor = _HEIGHT - _BOTTOM
@@ -186,20 +189,16 @@ def _bin_text(edges: Sequence[float], place: int, groups: Iterable[Series]) -> s
 
 
 def _summary(chart: Histogram, groups: Iterable[Series]) -> str:
-    return f"{chart.title}: " + ", ".join(f"{group.label} mostly {_middle(chart.scale, group)}" for group in groups)
+    return f"{chart.title}: " + "; ".join(f"{group.label}, median {_median(chart.scale, group)}" for group in groups)
 
 
-def _middle(scale: Scale, group: Series) -> str:
+def _median(scale: Scale, group: Series) -> str:
     """Return the bin that holds the group's median, in words."""
     total = sum(group.counts)
     if not total:
-        return "none"
-    seen = 0
-    for place, count in enumerate(group.counts):
-        seen += count
-        if 2 * seen >= total:
-            return f"around {scale.edges[place]:,.4g}"
-    return "none"
+        return "of none"
+    place = next(n for n, seen in enumerate(accumulate(group.counts)) if 2 * seen >= total)
+    return f"from {scale.edges[place]:,.4g}"
 
 
 def _number(value: float) -> str:

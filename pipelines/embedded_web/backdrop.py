@@ -23,7 +23,7 @@ _TINTS: Mapping[Light, tuple[float, float, float]] = {
     "dawn": (1.0, 0.94, 0.93),
     "day": (1.0, 1.0, 1.0),
     "dusk": (0.98, 0.84, 0.76),
-    "night": (0.56, 0.6, 0.78),
+    "night": (0.68, 0.71, 0.86),
 }
 _GRASS: Mapping[str, tuple[Colour, ...]] = {
     "봄": ((142, 176, 84), (160, 190, 100)),

@@ -10,6 +10,8 @@ from functools import partial
 from PIL import ImageOps
 
 from pipelines.embedded_web import hostile, markup
+from pipelines.embedded_web.backdrop import finish
+from pipelines.embedded_web.canvas import generator
 from pipelines.embedded_web.cases import CASE_GROUPS, CASE_PAGES, FREQUENT_CAPTION, PAGE_CASES, CasePage, Written, case_look
 from pipelines.embedded_web.drawing import Look, distinct, draw, encode, jpeg
 from pipelines.embedded_web.markup import Shot
@@ -53,8 +55,14 @@ def _sideways(look: Look) -> bytes:
 
 
 def _cut_out(look: Look) -> bytes:
+    """Return the thing alone, cut out close, with nothing around it."""
+    alone = draw(look._replace(count=1), 480, 480, transparent=True)
+    left, top, right, bottom = alone.getbbox() or (0, 0, *alone.size)
+    cut = alone.crop((max(0, left - 12), max(0, top - 12), right + 12, bottom + 12))
+    grained = finish(cut.convert("RGB"), generator(look.salt, "cut out"), "day", outdoors=False)
+    grained.putalpha(cut.getchannel("A"))
     out = io.BytesIO()
-    draw(look._replace(count=1), 480, 480, transparent=True).save(out, "PNG", compress_level=2)
+    grained.save(out, "PNG", compress_level=2)
     return out.getvalue()
 
 

@@ -217,7 +217,7 @@ _TEXT_PAGES = (
             _text("caption_repetitive", Reason.CAPTION_REPETITIVE, "제주여행 제주맛집 제주숙소 제주카페 제주렌트카 제주항공", "search bait"),
             _text("caption_templated", Reason.CAPTION_TEMPLATED, "사용법 1", "a stem with a running number"),
             _text("caption_unknown_words", Reason.CAPTION_UNKNOWN_WORDS, "뷁쉛 궳뚫솱 쨻뵖 햅쀓 사진", "syllables that no word is made of"),
-            _text("caption_remark", Reason.CAPTION_REMARK, "우와 정말 너무 예뻐서 나도 깜짝 놀랐어요!", "how someone felt, not what is seen"),
+            _text("caption_remark", Reason.CAPTION_REMARK, "우와 한옥 마당이 정말 너무 예뻐서 나도 깜짝 놀랐어요!", "how someone felt, not what is seen"),
         ),
     ),
     CasePage(

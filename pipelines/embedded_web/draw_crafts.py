@@ -125,11 +125,11 @@ def cheongja(pen: Pen, rng: random.Random, tint: Colour) -> None:
     for row, (y, count) in enumerate(((-0.42, 3), (-0.12, 3), (0.18, 2))):
         for k in range(count):
             spot = pen.at((k - (count - 1) / 2) * 0.32 + 0.03 * row, y, 0.13, flip=rng.random() < 0.5)
-            spot.oval(0, 0, 1, 1, WHITE)
-            spot.oval(0, 0, 0.86, 0.86, light(tint, 0.1))
+            spot.oval(0, 0, 1, 1, light(tint, 0.7))
+            spot.oval(0, 0, 0.86, 0.86, dark(tint, 0.06))
             spot.curve([(-0.6, 0.1), (0, -0.2), (0.3, -0.6), (0.2, 0.1), (0.6, 0.3), (0, 0.4)], WHITE)
-            spot.line([(-0.5, 0.1), (-0.75, -0.3)], BLACK, 0.12)
-            spot.line([(0.2, 0.3), (0.6, 0.6)], BLACK, 0.1)
+            spot.line([(-0.5, 0.1), (-0.75, -0.3)], (70, 80, 80), 0.07)
+            spot.line([(0.2, 0.3), (0.6, 0.6)], (70, 80, 80), 0.06)
     for k in range(7):
         pen.line([(-0.3 + k * 0.1, 0.98), (-0.28 + k * 0.095, 0.62)], light(tint, 0.35), 0.02)
 

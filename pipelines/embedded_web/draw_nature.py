@@ -11,17 +11,18 @@ from pipelines.embedded_web.canvas import BLACK, WHITE, Colour, Pen, Point, arch
 def hallasan(pen: Pen, rng: random.Random, tint: Colour) -> None:
     """The broad shield of Mount Halla with its crater rim, snow about the top, lesser cones before it."""
     peak = rng.uniform(-0.3, 0.3)
-    rim = [(peak - 0.26, -0.5), (peak - 0.14, -0.62), (peak - 0.04, -0.54), (peak + 0.06, -0.55), (peak + 0.16, -0.64), (peak + 0.28, -0.48)]
-    body: list[Point] = [(-2.4, 1), (-2.2, 0.62), (-1.2, 0.2), (peak - 0.6, -0.22), *rim, (peak + 0.7, -0.18), (1.2, 0.22), (2.2, 0.66), (2.4, 1)]
-    pen.poly(body, tint)
-    pen.poly([(peak, -0.54), *rim[3:], (peak + 0.7, -0.18), (1.2, 0.22), (2.2, 0.66), (2.4, 1), (peak + 0.4, 1), (peak + 0.15, 0.1)], dark(tint, 0.18))
-    edge = [(peak + 0.5 - k * 0.1, -0.28 + (0.16 if k % 2 else 0) + rng.uniform(-0.04, 0.04)) for k in range(11)]
+    rim = [(peak - 0.3, -0.16), (peak - 0.16, -0.27), (peak - 0.05, -0.2), (peak + 0.08, -0.21), (peak + 0.2, -0.29), (peak + 0.34, -0.15)]
+    left: list[Point] = [(-3.4, 1), (-3.4, 0.66), (-2.0, 0.42), (peak - 0.8, 0.1)]
+    right: list[Point] = [(peak + 0.9, 0.12), (2.0, 0.44), (3.4, 0.7), (3.4, 1)]
+    pen.poly([*left, *rim, *right], tint)
+    pen.poly([(peak, -0.2), *rim[3:], *right, (peak + 0.4, 1), (peak + 0.15, 0.3)], dark(tint, 0.18))
+    edge = [(peak + 0.7 - k * 0.14, 0.06 + (0.12 if k % 2 else 0) + rng.uniform(-0.03, 0.03)) for k in range(11)]
     if rng.random() < 0.75:
         pen.poly([*rim, *edge], (246, 248, 252))
-        pen.poly([(peak + 0.02, -0.5), *rim[3:], (peak + 0.36, -0.38), (peak + 0.2, -0.2), (peak + 0.1, -0.36)], (208, 218, 232))
+        pen.poly([(peak + 0.02, -0.17), *rim[3:], (peak + 0.46, -0.06), (peak + 0.24, 0.08), (peak + 0.12, 0.0)], (208, 218, 232))
     for _ in range(26):
-        x, y = rng.uniform(-1.8, 1.8), rng.uniform(0.1, 0.8)
-        pen.line([(x, y), (x + rng.uniform(-0.1, 0.1), y + 0.16)], clear(rng.choice((dark(tint), light(tint))), 90), 0.04)
+        x, y = rng.uniform(-1.8, 1.8), rng.uniform(0.45, 0.85)
+        pen.line([(x, y), (x + rng.uniform(-0.1, 0.1), y + 0.12)], clear(rng.choice((dark(tint), light(tint))), 90), 0.04)
     for _ in range(rng.randint(1, 4)):
         x, size = rng.uniform(-1.5, 1.5), rng.uniform(0.2, 0.5)
         cone = pen.at(x, 0.95, size)
@@ -250,7 +251,7 @@ def sotdae(pen: Pen, rng: random.Random, tint: Colour) -> None:
         lean = rng.uniform(-0.06, 0.06)
         pen.line([(x, 1), (x + lean, top)], dark(tint, 0.25), 0.065)
         pen.line([(x - 0.012, 1), (x + lean - 0.012, top)], light(tint, 0.12), 0.024)
-        bird = pen.at(x + lean, top - 0.08, rng.uniform(0.3, 0.4), flip=rng.random() < 0.3)
+        bird = pen.at(x + lean, top - 0.08, rng.uniform(0.38, 0.5), flip=rng.random() < 0.3)
         bird.curve([(-0.9, -0.1), (-0.4, 0.25), (0.2, 0.28), (0.5, 0.05), (0.2, -0.14), (-0.4, -0.12)], tint)
         bird.line([(0.36, 0.06), (0.5, -0.36), (0.62, -0.58)], tint, 0.2)
         bird.ball(0.66, -0.62, 0.19, 0.15, tint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from pathlib import Path
@@ -23,6 +24,10 @@ SOURCE_PICTURES: tuple[tuple[str, str], ...] = (
     ("/table/songpyeon.jpg", "songpyeon"),
 )
 """Path on the host ``archive`` and kind of each picture that these files name."""
+
+
+_CUT_BYTES = 60
+"""Bytes that the cut archive lacks: enough to end inside the page, too few to reach its record's head."""
 
 
 class SourceFiles(NamedTuple):
@@ -47,7 +52,7 @@ def write_sources(folder: Path) -> SourceFiles:
     last = _archive(_page("/2023/", "끝을 맺지 못한 글", "lost.jpg", "끝내 읽히지 못한 사진의 설명"))
     files = {
         "good.warc.gz": good,
-        "cut.warc.gz": first + last[: -len(last) // 3],
+        "cut.warc.gz": first + last[:-_CUT_BYTES],
         "garbage.warc.gz": b"\x1f\x8b\x08\x00" + bytes(range(256)) * 8,
         "links.csv": _csv().encode(),
         "links.jsonl": _jsonl().encode(),
@@ -84,7 +89,7 @@ def _add_headless(out: io.BytesIO, page_url: str) -> None:
         "WARC-Record-ID: <urn:uuid:00000000-0000-4000-8000-000000000001>\r\n"
         f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(block)}\r\n\r\n"
     )
-    out.write(head.encode() + block + b"\r\n\r\n")
+    out.write(gzip.compress(head.encode() + block + b"\r\n\r\n", 6, mtime=0))
 
 
 def _rows() -> list[tuple[str, str]]:

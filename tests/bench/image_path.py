@@ -2,8 +2,8 @@
 
     python tests/bench/image_path.py [IMAGES]
 
-Every way sees each chunk of the same seeded, web-like JPEGs (long side 250 to 2,400 px) in turn; read the ratios, not the
-milliseconds. "pool" counts parent and children, without their start.
+Every way sees each chunk of the same seeded, web-like JPEGs (long side 250 to 2,400 px) in turn; read the ratios, not
+the milliseconds. "pool" counts parent and children, without their start.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pathlib import Path
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[_name] = "1"
 
-import cv2
-import numpy as np
-import simplejpeg
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+import simplejpeg  # noqa: E402
 
-from pipelines.decoder import DecoderPool, ImageSettings
-from pipelines.pixels import process
+from pipelines.decoder import DecoderPool, ImageSettings  # noqa: E402
+from pipelines.pixels import process  # noqa: E402
 
 SETTINGS = ImageSettings(processes=2)
 CHUNK = 25

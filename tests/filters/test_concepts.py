@@ -71,6 +71,7 @@ def found(text: str) -> list[str]:
         # no match over unrelated words
         ("그 네 명이 왔다", []),
         ("나도 자기를 좋아해", []),
+        ("소나 무를 기른다", []),
         ("초가을 바람", []),
         ("한복판에 서 있다", []),
         # another root

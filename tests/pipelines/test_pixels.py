@@ -304,15 +304,6 @@ def test_damage_inside_a_scan_is_refused():
     assert process(bytes(data), SETTINGS).reason == Reason.IMAGE_UNDECODABLE
 
 
-def test_an_unusual_chroma_sampling_is_read():
-    data = bytearray(saved(scene(), "JPEG", subsampling=0))
-    frame = data.index(b"\xff\xc0")
-    for component in range(3):
-        data[frame + 11 + 3 * component] = 0x22  # as many samples of each, in other blocks
-    decoded = process(bytes(data), SETTINGS)
-    assert decoded.reason in ("", Reason.IMAGE_UNDECODABLE)  # the coded blocks are those of another order
-
-
 def test_the_answer_is_the_same_each_time():
     data = saved(scene(900, 700), "PNG")
     assert process(data, SETTINGS) == process(data, SETTINGS)

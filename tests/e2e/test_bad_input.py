@@ -1,0 +1,95 @@
+"""Bad input: one clear line that says what, where and how to mend it; exit 2; nothing written."""
+
+import os
+import stat
+
+import pytest
+
+GOOD = """name: x
+sources: {{warc: [{warc}]}}
+network: {{contact: "mailto:ops@example.org"}}
+"""
+
+CASES = {
+    "unknown key": (GOOD + "colour: blue\n", [], "unknown field `colour`"),
+    "unknown nested key": (GOOD + "pack: {shards: 3}\n", [], "unknown field `shards` - at `$.pack`"),
+    "wrong type": (
+        GOOD + "pack: {samples_per_shard: many}\n",
+        [],
+        "Expected `int`, got `str` - at `$.pack.samples_per_shard`",
+    ),
+    "wrong value": (GOOD + "pack: {samples_per_shard: 0}\n", [], "samples_per_shard is at least 1"),
+    "duplicate key": (GOOD + "name: y\n", [], "line 4: key 'name' stands twice; remove one"),
+    "not YAML": ("name: [x\n", [], "not YAML"),
+    "not a mapping": ("- x\n", [], "a workflow is a mapping"),
+    "no source": ("name: x\nsources: {}\n", [], "sources is empty; give warc, crawl, tables or embedded_web"),
+    "missing source file": (GOOD.replace("{warc}", "{warc}.gone"), [], "there is no such file; mend the path"),
+    "empty source file": (GOOD.replace("{warc}", "{empty}"), [], "the file is empty; give one with content"),
+    "no contact": (GOOD.split("network")[0], [], "network.contact: set a URL or mail address"),
+    "bad override": (GOOD, ["--set", "pack"], "--set pack: write key=value"),
+    "unknown table ending": ("name: x\nsources: {{tables: [{{path: {empty}}}]}}\n", [], "the file is empty"),
+    "refused engine": (GOOD, ["--", "--runner=DaskRunner"], "refused, it loses data silently"),
+    "refused mode": (GOOD, ["--", "--direct_running_mode=multi_threading"], "use multi_processing"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_line_exit_2_and_nothing_written(name, tmp_path, call):
+    text, arguments, expected = CASES[name]
+    warc, empty = tmp_path / "a.warc", tmp_path / "empty.warc"
+    warc.write_bytes(b"WARC/1.0\r\n")
+    empty.write_bytes(b"")
+    workflow = tmp_path / "w.yaml"
+    workflow.write_text(
+        text.replace("{warc}", str(warc)).replace("{empty}", str(empty)).replace("{{", "{").replace("}}", "}")
+    )
+    out = tmp_path / "out"
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    beam = arguments[len(options) :]
+    done = call("run", workflow, "--out", out, *options, *beam)
+    message = done.err
+    assert done.code == 2, message
+    assert expected in message
+    assert len([line for line in message.splitlines() if line.startswith("harubang:")]) == 1
+    assert "Traceback" not in message
+    assert not out.exists()
+
+
+def test_a_missing_workflow_says_which(tmp_path, call):
+    done = call("run", tmp_path / "none.yaml", "--out", tmp_path / "out")
+    assert done.code == 2
+    assert "none.yaml: cannot be read (No such file or directory)" in done.err
+
+
+def test_no_out_and_no_command_are_told(tmp_path, call):
+    assert call("run", "x.yaml").code == 2
+    assert call("fly").code == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
+def test_no_permission_is_told(tmp_path, call):
+    workflow = tmp_path / "w.yaml"
+    warc = tmp_path / "a.warc"
+    warc.write_bytes(b"WARC/1.0\r\n")
+    workflow.write_text(GOOD.format(warc=warc))
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    done = call("run", workflow, "--out", tmp_path / "out")
+    assert (done.code, "cannot be written to" in done.err) == (2, True)
+
+
+def test_an_out_that_is_a_file_is_told(tmp_path, call):
+    workflow, warc, out = tmp_path / "w.yaml", tmp_path / "a.warc", tmp_path / "out"
+    warc.write_bytes(b"WARC/1.0\r\n")
+    workflow.write_text(GOOD.format(warc=warc))
+    out.write_text("mine")
+    done = call("run", workflow, "--out", out)
+    assert done.code == 2
+    assert "choose another folder" in done.err
+    assert out.read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["status", "ledger", "verify"])
+def test_a_folder_without_a_run_is_told(command, tmp_path, call):
+    done = call(command, tmp_path)
+    assert done.code == 2
+    assert "holds no run of harubang" in done.err
