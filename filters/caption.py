@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 from filters.morphology import Morphemes
 
 _HANGUL: Final = re.compile("[가-힣]")
-_LETTER: Final = re.compile(r"[^\W\d_]")
 
 
 class TextCounts(NamedTuple):
@@ -45,7 +44,8 @@ class CaptionText(NamedTuple):
 
 def caption_text(text: str, steps: tuple[str, ...] = ()) -> CaptionText:
     """Return ``text`` with its Hangul syllables and letters counted, and nothing known about where it stands."""
-    return CaptionText(text, steps, len(_HANGUL.findall(text)), len(_LETTER.findall(text)), NOT_COUNTED, None, None)
+    hangul = 0 if text.isascii() else len(_HANGUL.findall(text))
+    return CaptionText(text, steps, hangul, sum(map(str.isalpha, text)), NOT_COUNTED, None, None)
 
 
 # Words a page's own furniture is labelled with: a text of nothing else is no caption, a caption may hold any of them.

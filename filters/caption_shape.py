@@ -14,15 +14,17 @@ from schemas.reasons import NO_REASON, Outcome, Reason
 _ADDRESS: Final = re.compile(
     r"(?:https?:)?//\S+|(?:[A-Za-z0-9\-]{1,63}\.)+(?:com|net|org|io|kr|jp|cn|me|tv|shop)(?:/\S*)?"
 )
+_EXTENSIONS: Final = (
+    *(".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".svg", ".tif", ".tiff", ".heic", ".avif", ".psd", ".ai"),
+    *(".pdf", ".hwp", ".doc", ".docx", ".ppt", ".pptx", ".mp4", ".zip"),
+)
 _FILE_NAME: Final = re.compile(
-    r".{0,200}\.(?:jpe?g|png|gif|webp|bmp|svg|tiff?|heic|avif|psd|ai|pdf|hwp|docx?|pptx?|mp4|zip)"
-    r"|(?=.*[\d_\-])[A-Za-z0-9_\-.%~()+@]+(?:\s?\(\d+\))?"  # block-ai-video, tutorial12, DSC_0012 (1)
+    r"(?=\S*[\d_\-])[A-Za-z0-9_\-.%~()+@]+(?:\s?\(\d+\))?"  # block-ai-video, tutorial12, DSC_0012 (1)
     r"|(?:kakaotalk|screenshot|img|dsc|clip|clipboard|noname|untitled|pasted|photo|image)[\s_\-\d.]+.{0,20}"
     r"|(?:스크린샷|화면\s?캡[처쳐]|캡[처쳐]|무제|제목\s?없[음는]|이름\s?없[음는]|다운로드|클립보드|크기변환|사본|복사본|편집|새\s?폴더"
     r"|슬라이드|새\s?파일|파일)[\s_\-.()]*\d[\d\s_\-.:()오전후시분초년월일]*",
     re.IGNORECASE,
 )
-_FILE_NAME_SIGN: Final = re.compile(r"[\d._\-]|^[A-Za-z]")
 _DIGIT: Final = re.compile(r"\d")
 _AMOUNT: Final = re.compile(
     r"[\d.,\s:/\-~()%℃₩$+]*"
@@ -57,7 +59,7 @@ class CaptionFileName(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     def decide(self, record: CaptionText, /) -> Decision:
         """Score: 1 where the whole text is a file name."""
         text = record.text
-        if len(text) <= 200 and _FILE_NAME_SIGN.search(text) and _FILE_NAME.fullmatch(text):
+        if text.lower().endswith(_EXTENSIONS) or _FILE_NAME.fullmatch(text):
             return Decision(Outcome.DROP, Reason.CAPTION_FILE_NAME, 1.0)
         return _KEPT_0
 

@@ -34,6 +34,11 @@ _PARTICLES = frozenset(
     이던 던 에게서 으로부터 로부터 에선 에다 에다가 마저도
     """.split()  # noqa: SIM905 - a list literal of 110 words would run over a page
 )
+# Nouns and suffixes of one syllable that leave the sense of the noun before them as it is: places, parts, dishes.
+_TRANSPARENT = frozenset(
+    "들님씨네집앞옆위뒤안밖속곁길밭꽃잎숲터탑문산강섬만역항시군구도읍면동점맛향빛춤옷천밥국죽탕찜전떡빵술차즙쌈회묵면상판"
+    "때철날중등간쪽측편산식풍용관실방장촌민인행발표용배섶솥뚝물불돌흙탈북굿귀뿔알새끼떼"
+)
 # A modifier before a noun: 그 네 명 is not 그네. A three-syllable entry written apart must not begin with one.
 _DETERMINERS = ("MM", "NP", "MA", "NR", "V", "J", "E")
 _NOMINAL = ("NNG", "NNP", "XR", "XSN", "XP", "S", "UN", "W", "Z")
@@ -181,7 +186,7 @@ class ConceptMatcher:
         ]
         candidates += [(-1, offsets[token[2]], form) for token in singles for form in index[token[0]]]
         taken = bytearray(len(compact))
-        found: dict[tuple[int, str], None] = {}
+        found: list[tuple[int, str]] = []
         candidates.sort(key=_LONGEST_FIRST)
         for _, start, form in candidates:
             end = start + len(form.text)
@@ -191,8 +196,8 @@ class ConceptMatcher:
             taken[start:end] = b"\x01" * len(form.text)
             names = [concept.name for concept in form.concepts if _counts(concept, form.text, layout, start)]
             if names:
-                found.update({(start, name): None for name in names})
-                found.update({(start + offset, name): None for offset, name in form.heads})
+                found += [(start, name) for name in names]
+                found += [(start + offset, name) for offset, name in form.heads]
         return list(dict.fromkeys(name for _, name in sorted(found)))
 
 
@@ -216,16 +221,10 @@ def _layout(text: str, compact: str, tokens: Sequence[Token]) -> tuple[_Layout, 
         blanks = accumulate(map(str.isspace, text), initial=0)
         offsets = [at - before for at, before in enumerate(blanks)]
         gaps.update(accumulate(map(len, text.split())))
-    starts: dict[int, str] = {}
-    ends: dict[int, tuple[int, str]] = {}
-    for _, tag, start, length in tokens:
-        if length:
-            left, right = offsets[start], offsets[start + length]
-            # Several morphemes may begin or end in one syllable (였 is 이, 었): the first is the stem.
-            if left not in starts:
-                starts[left] = tag
-            if right not in ends:
-                ends[right] = (left, tag)
+    # Several morphemes may begin or end in one syllable (였 is 이, 었): the first is the stem, so it is written last.
+    backwards = [token for token in reversed(tokens) if token[3]]
+    starts = {offsets[start]: tag for _, tag, start, _ in backwards}
+    ends = {offsets[start + length]: (offsets[start], tag) for _, tag, start, length in backwards}
     return _Layout(compact, gaps, starts, ends), offsets
 
 
@@ -280,11 +279,17 @@ def _ends(layout: _Layout, start: int, end: int) -> bool:
     if following.startswith("XSA") or (following == "XSN" and layout.compact[end] == "적"):
         return False  # 부산스럽다, 낙관적: an adjective on another root
     if end in layout.ends:
-        return True
+        return end - start > 2 or not following.startswith(("NN", "XSN")) or _extends(layout, end)
     # Kiwi has cut elsewhere, or swallowed the particle of a word it does not know. 초가을 is no 초가 and 을.
     if end - start == 2:
         return False
     return _edge(layout, start) and _rest(layout, end) in _PARTICLES
+
+
+def _extends(layout: _Layout, end: int) -> bool:
+    """Whether the noun behind a two-syllable form leaves its meaning: 곰탕집 does; 전주곡, 독도법, 무당층 do not."""
+    one_syllable = layout.ends.get(end + 1, (-1, ""))[0] == end
+    return not one_syllable or layout.compact[end] in _TRANSPARENT
 
 
 def _nominal(layout: _Layout, start: int, end: int) -> bool:

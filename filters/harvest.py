@@ -87,6 +87,7 @@ _TEXT_ATTRIBUTES: Final = (
 )
 _TEXT_ATTRIBUTES_OF_LINKS: Final = (("title", CaptionKind.TITLE), ("data-caption", CaptionKind.CAPTION_PARAGRAPH))
 _ATTRIBUTES: Final = CAPTION_ATTRIBUTES
+_LICENCE_HINT: Final = re.compile(r"\blicense\b|kogl\.or\.kr/|creativecommons\.org/", re.IGNORECASE)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -138,7 +139,9 @@ def harvest(html: str, page_url: str, *, with_links: bool = True) -> PageHarvest
         page_url: the page's absolute URL, which relative URLs are resolved against unless ``<base>`` says otherwise.
         with_links: False leaves out ``links`` and ``nofollow``, which only a crawler needs.
     """
-    tags = _TAGS | _TAGS_OF_CAPTIONS | (_TAGS_OF_LINKS if with_links else frozenset())
+    tags = _TAGS | _TAGS_OF_CAPTIONS
+    if with_links or _LICENCE_HINT.search(html):
+        tags |= _TAGS_OF_LINKS
     text = tame(html)
     try:
         try:
@@ -147,14 +150,15 @@ def harvest(html: str, page_url: str, *, with_links: bool = True) -> PageHarvest
             tree = PageTree(_SURROGATE.sub("\ufffd", text), tags, _ATTRIBUTES)
     except ValueError as error:
         return PageHarvest("", (), (), (), (), (), (), problem=f"{type(error).__name__}: {error}")
-    return _Reader(tree, page_url).read()
+    return _Reader(tree, page_url, with_links=with_links).read()
 
 
 class _Reader:
     """Gathers one page. Its elements come in document order; captions are given to the images at the end."""
 
-    def __init__(self, tree: PageTree, page_url: str) -> None:
+    def __init__(self, tree: PageTree, page_url: str, *, with_links: bool) -> None:
         self.tree = tree
+        self.with_links = with_links
         self.page_url = page_url
         self.base = page_url
         self.entries: list[ImageEntry] = []
@@ -399,7 +403,7 @@ class _Reader:
             self.licences[url] = None
 
     def _follow(self, href: str, rel: list[str]) -> None:
-        url = self._url(href)
+        url = self._url(href) if self.with_links else None
         if url is not None:
             self.links[url] = self.links.get(url, False) or "nofollow" not in rel
 

@@ -57,6 +57,8 @@ _MADE_FOR_FIGURES: Final = re.compile(
 _MAY_BE_FIGURE: Final = frozenset({"div", "span", "dl", "table", "li", "p"})
 _SECTIONS: Final = frozenset({"section", "article", "aside", "nav", "li", "dialog"})
 
+_MAX_CLIMB: Final = 2 * MAX_PATH_STEPS  # from an element that deep below any known one, the page's top is out of sight
+
 # (tag, position among siblings of its tag, those siblings' totals, parent, attributes, start, end of start tag)
 _Frame = tuple[str, int, dict[str, int], Any, str, int, int]
 
@@ -247,7 +249,7 @@ class PageTree:
         above: list[_Frame] = []
         at: Any = frame
         place: Place | None = None
-        while at is not None:
+        while at is not None and len(above) < _MAX_CLIMB:
             place = self._made.get(at[5])
             if place is not None:
                 break
@@ -255,6 +257,8 @@ class PageTree:
             at = at[3]
         for item in reversed(above):
             place = self._made[item[5]] = Place(item, place)
+            if place.parent is None and at is not None:
+                place.depth = MAX_PATH_STEPS + 1
         assert place is not None
         return place
 

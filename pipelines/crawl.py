@@ -89,7 +89,8 @@ class _Archive:
     def take(self, visit: Visit, fetched: Fetched) -> None:
         """Account for one answer: archive it, follow it, or say why not."""
         if fetched.reason:
-            self._row(fetched, Outcome.DROP, fetched.reason, fetched.detail)
+            reason = Reason.PAGE_OPTED_OUT if fetched.reason == Reason.OPTED_OUT else fetched.reason
+            self._row(fetched, Outcome.DROP, reason, fetched.detail)
         elif visit.sitemap:
             self._follow_sitemap(visit, fetched)
         elif fetched.final_url != fetched.url:

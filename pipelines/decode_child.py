@@ -7,8 +7,6 @@ its parent by more than one image.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import resource
 import signal
@@ -30,7 +28,6 @@ from schemas.identity import sha256_hex
 from schemas.reasons import Reason
 
 LENGTH: Final = struct.Struct("<I")
-PIPE_BYTES: Final = 2**20
 GRACE_SECONDS: Final = 1.0
 """The parent's deadline comes first; this process's own alarm is for when the parent is gone."""
 
@@ -39,8 +36,6 @@ def main() -> None:
     """Serve until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes our stdin
     settings = msgspec.json.decode(sys.argv[1], type=ImageSettings)
-    for end in (0, 1):
-        _widen(end)
     requests = sys.stdin.buffer
     with os.fdopen(os.dup(1), "wb", buffering=0) as answers:
         os.dup2(2, 1)  # nothing a library prints may reach the answers
@@ -85,13 +80,6 @@ def _send(answers: BinaryIO, frame: bytes) -> None:
     view = memoryview(LENGTH.pack(len(frame)) + frame)
     while view:
         view = view[answers.write(view) :]
-
-
-def _widen(pipe: int) -> None:
-    """Let one image fit into the pipe at once. Where it may not grow, images pass in more steps."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _warm_up(settings: ImageSettings) -> None:

@@ -6,8 +6,11 @@ An image that hangs, crashes or exhausts its decoder costs one sample and one pr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -28,15 +31,26 @@ MAX_ANSWER_BYTES: Final = 256 * 2**20
 _LENGTH_BYTES: Final = 4
 _STREAM_LIMIT: Final = 2**22
 
-_ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_LAST_SECONDS: Final = 1.0
+"""How long a process may take to be gone after it hung up."""
+
+_SINGLE_THREADED: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """The pool is the parallelism; threads inside a decoder would only fight over its core."""
 
 
 class _Child:
-    """One decoder process. It decodes one image at a time."""
+    """One decoder process. It decodes one image at a time.
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    It is run by `subprocess` and not by asyncio, whose watcher and whose kill() race to reap a process that has just
+    died, and lose its exit code.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self._process = process
+        self._reader = reader
+        self._writer = writer
 
     @classmethod
     async def start(cls, settings: ImageSettings) -> _Child:
@@ -45,29 +59,22 @@ class _Child:
         Raises:
             RuntimeError: it does not come up: the installation is broken, not an image.
         """
-        root = str(Path(__file__).parents[1])
-        paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # the working directory is not a place to import from
-            "-m",
-            "pipelines.decode_child",
-            msgspec.json.encode(settings).decode(),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": paths},
-            limit=_STREAM_LIMIT,
-        )
-        child = cls(process)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = _spawn(settings, theirs)
+            except OSError as error:
+                ours.close()
+                raise RuntimeError(f"the decoder process does not start ({error})") from error
+        reader, writer = await asyncio.open_connection(sock=ours, limit=_STREAM_LIMIT)
+        child = cls(process, reader, writer)
         try:
             async with asyncio.timeout(START_SECONDS):
                 await child._receive()
         except (TimeoutError, EOFError, OSError) as error:
-            await child.kill()
-            raise RuntimeError(f"the decoder process does not start ({child.ending()})") from error
+            raise RuntimeError(f"the decoder process does not start ({await child.end()})") from error
         except BaseException:
-            await child.kill()
+            await child.end()
             raise
         return child
 
@@ -77,33 +84,42 @@ class _Child:
         Raises:
             EOFError, OSError: the process died.
         """
-        assert self._process.stdin is not None
         # One write, so that the process is not woken for the length alone.
-        self._process.stdin.write(len(data).to_bytes(_LENGTH_BYTES, "little") + data)
-        await self._process.stdin.drain()
+        self._writer.write(len(data).to_bytes(_LENGTH_BYTES, "little") + data)
+        await self._writer.drain()
         return await self._receive()
 
     async def _receive(self) -> bytes:
-        assert self._process.stdout is not None
-        head = await self._process.stdout.readexactly(_LENGTH_BYTES)
-        size = int.from_bytes(head, "little")
+        size = int.from_bytes(await self._reader.readexactly(_LENGTH_BYTES), "little")
         if size > MAX_ANSWER_BYTES:
             raise EOFError(f"an answer of {size} bytes")
-        return await self._process.stdout.readexactly(size)
+        return await self._reader.readexactly(size)
 
-    async def kill(self) -> None:
-        """End the process, whatever it is doing, and reap it."""
-        if self._process.returncode is None:
-            self._process.kill()
-        # Not communicate(): it would wait for output that nobody wants.
-        await self._process.wait()
+    async def end(self) -> str:
+        """Kill the process if it lives, reap it, and return how it ended: a signal's name or an exit code."""
+        self._process.kill()
+        self._writer.transport.abort()
+        code = await asyncio.to_thread(self._process.wait)
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
-    def ending(self) -> str:
-        """Return how the process ended: a signal's name or an exit code."""
-        code = self._process.returncode
-        if code is not None and code < 0:
-            return signal.Signals(-code).name
-        return f"exit code {code}"
+    async def died(self) -> str:
+        """Return how a process ended that hung up; one that hung up and lives on is killed."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(self._process.wait, _LAST_SECONDS)
+        return await self.end()
+
+
+def _spawn(settings: ImageSettings, end: socket.socket) -> subprocess.Popen[bytes]:
+    root = str(Path(__file__).parents[1])
+    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
+    return subprocess.Popen(  # noqa: S603  # our own interpreter, our own module
+        # -P: the working directory is not a place to import from
+        [sys.executable, "-P", "-m", "pipelines.decode_child", msgspec.json.encode(settings).decode()],
+        stdin=end.fileno(),
+        stdout=end.fileno(),
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **_SINGLE_THREADED, "PYTHONPATH": paths},
+    )
 
 
 class DecoderPool:
@@ -147,7 +163,7 @@ class DecoderPool:
             slot.cancel()
         for outcome in await asyncio.gather(*self._slots, return_exceptions=True):
             if isinstance(outcome, _Child):
-                await outcome.kill()
+                await outcome.end()
         self._slots.clear()
 
     async def decode(self, data: bytes) -> Decoded:
@@ -168,8 +184,7 @@ class DecoderPool:
             except TimeoutError:
                 return self._lost(data, Reason.DECODER_TIMED_OUT, f"over {self._settings.decode_seconds:g} s")
             except (EOFError, OSError, msgspec.DecodeError) as error:
-                await child.kill()
-                detail = str(error) if isinstance(error, msgspec.DecodeError) else child.ending()
+                detail = str(error) if isinstance(error, msgspec.DecodeError) else await child.died()
                 return self._lost(data, Reason.DECODER_CRASHED, detail)
             healthy = decoded.reason not in (Reason.DECODER_CRASHED, Reason.RECORD_RAISED)
             return decoded
@@ -183,7 +198,7 @@ class DecoderPool:
         self._slots.discard(slot)
         self._add_slot()
         if slot.done() and not slot.cancelled() and slot.exception() is None:
-            await slot.result().kill()
+            await slot.result().end()
 
     @staticmethod
     def _lost(data: bytes, reason: Reason, detail: str) -> Decoded:

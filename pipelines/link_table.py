@@ -9,7 +9,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
@@ -65,10 +65,16 @@ def read_rows(file: BinaryIO, table: LinkTable, path: str) -> Iterator[LinkRow]:
     """
     kind, zipped = format_of(path)
     if kind == "parquet":
-        records = _parquet(file, table)
-    else:
-        text = io.TextIOWrapper(gzip.GzipFile(fileobj=file) if zipped else file, encoding="utf-8-sig", newline="")
-        records = _TEXT_READERS[kind](text, table)
+        yield from _rows(_parquet(file, table), table)
+        return
+    text = io.TextIOWrapper(gzip.GzipFile(fileobj=file) if zipped else file, encoding="utf-8-sig", newline="")
+    try:
+        yield from _rows(_TEXT_READERS[kind](text, table), table)
+    finally:
+        text.detach()  # the file is the caller's to close
+
+
+def _rows(records: Iterable[Any], table: LinkTable) -> Iterator[LinkRow]:
     for position, record in enumerate(records):
         yield _row(position, record, table)
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Self, TextIO
 
@@ -50,7 +51,11 @@ def done_so_far(attempt_folder: str) -> int:
     folder = Path(attempt_folder) / _FOLDER
     if storage.is_remote(attempt_folder) or not folder.is_dir():
         return 0
-    return sum(int(path.read_text(encoding="ascii") or 0) for path in folder.iterdir())
+    done = 0
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # a commit elsewhere clears the notes away while they are read
+            done += int(path.read_text(encoding="ascii") or 0)
+    return done
 
 
 def describe(stage: str, *, done: int, total: int | None, unit: str, seconds: float) -> str:

@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WIDTH, _HEIGHT = 320, 150  # of the drawing, in its own units; one is about one CSS pixel
-_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 8, 10, 22
+_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 16, 10, 22
+_FLOOR = _HEIGHT - _BOTTOM
 _FEWEST_BINS = 8
+
+Values = NDArray[np.float64] | Sequence[float]
 
 
 class Scale(NamedTuple):
@@ -78,27 +81,23 @@ def short_number(value: float) -> str:
     return f"{value:g}"
 
 
-class BinCounts(NamedTuple):
+class BinCounts:
     """Counts values on a scale batch by batch; memory is the bins alone."""
 
-    edges: NDArray[np.float64]
-    counts: NDArray[np.int64]
+    def __init__(self, scale: Scale) -> None:
+        self._edges = np.array(scale.edges)
+        self._counts = np.zeros(len(scale.edges) - 1, np.int64)
 
-    def add(self, values: NDArray[np.float64] | NDArray[np.int64] | Sequence[float]) -> None:
+    def add(self, values: Values) -> None:
         """Count ``values``; NaN is not counted."""
         numbers = np.asarray(values, np.float64)
         numbers = numbers[~np.isnan(numbers)]
-        bins = np.searchsorted(self.edges, numbers, side="right") - 1
-        self.counts += np.bincount(bins.clip(0, len(self.counts) - 1), minlength=len(self.counts))
+        bins = np.searchsorted(self._edges, numbers, side="right") - 1
+        self._counts += np.bincount(bins.clip(0, len(self._counts) - 1), minlength=len(self._counts))
 
     def series(self, label: str) -> Series:
         """Return what was counted."""
-        return Series(label, tuple(int(count) for count in self.counts))
-
-
-def bin_counts(scale: Scale) -> BinCounts:
-    """Return counts of nothing yet on ``scale``."""
-    return BinCounts(np.array(scale.edges), np.zeros(len(scale.edges) - 1, np.int64))
+        return Series(label, tuple(int(count) for count in self._counts))
 
 
 def histogram(chart: Histogram) -> str:
@@ -115,45 +114,64 @@ def histogram(chart: Histogram) -> str:
     )
 
 
+class _Frame(NamedTuple):
+    """Where bins ``first`` to ``last`` (exclusive) and shares up to ``top`` lie in the drawing."""
+
+    first: int
+    last: int
+    top: float
+
+    @property
+    def step(self) -> float:
+        return (_WIDTH - _LEFT - _RIGHT) / (self.last - self.first)
+
+    def x(self, edge: int) -> str:
+        return _number(_LEFT + self.step * (edge - self.first))
+
+    def y(self, share: float) -> str:
+        return _number(_FLOOR - (_FLOOR - _TOP) * share / self.top)
+
+
 def _drawing(chart: Histogram, groups: list[Series]) -> str:
     first, last = _shown_bins(groups)
-    kept, others = (
-        _shares(group.counts)[first:last] if group is not None else [] for group in (chart.kept, chart.others)
-    )
-    top = _nice_top(max([*kept, *others]))
-    step = (_WIDTH - _LEFT - _RIGHT) / (last - first)
-    floor = _HEIGHT - _BOTTOM
-
-    def across(place: int) -> str:
-        return _number(_LEFT + step * place)
-
-    def height(share: float) -> str:
-        return _number(floor - (floor - _TOP) * share / top)
-
-    parts = [_level(floor - (floor - _TOP) * part, top * part) for part in (0.5, 1.0)]
-    for place, share in enumerate(kept):
-        if share > 0:
-            parts.append(
-                f'<rect class="kept" x="{across(place)}" y="{height(share)}" width="{_number(max(step - 1, 1))}" '
-                f'height="{_number((floor - _TOP) * share / top)}"/>'
-            )
+    kept = _shares(chart.kept.counts)
+    others = _shares(chart.others.counts) if chart.others is not None else []
+    frame = _Frame(first, last, _nice_top(max([*kept, *others])))
+    parts = [_level(frame, frame.top * part) for part in (0.5, 1.0)]
+    parts += [_filled(frame, edge, kept[edge]) for edge in range(first, last) if kept[edge] > 0]
     if others:
-        line = "".join(f"V{height(share)}H{across(place + 1)}" for place, share in enumerate(others))
-        parts.append(f'<path class="others" d="M{across(0)} {floor}{line}V{floor}"/>')
-    parts.append(f'<path class="axis" d="M{_LEFT} {floor}H{_WIDTH - _RIGHT}"/>')
-    edges = chart.scale.edges
+        line = "".join(f"V{frame.y(others[edge])}H{frame.x(edge + 1)}" for edge in range(first, last))
+        parts.append(f'<path class="others" d="M{_LEFT} {_FLOOR}{line}V{_FLOOR}"/>')
+    parts.append(f'<path class="axis" d="M{_LEFT} {_FLOOR}H{_WIDTH - _RIGHT}"/>')
     for value, label in chart.scale.ticks:
-        place = bisect_right(edges, value) - 1
-        if first <= place <= last:
-            parts.append(f'<text class="tick" x="{across(place - first)}" y="{floor + 14}">{escape(label)}</text>')
-    for place in range(first, last):
-        parts.append(
-            f'<rect class="hover" x="{across(place - first)}" y="{_TOP}" width="{_number(step)}" '
-            f'height="{floor - _TOP}"><title>{escape(_bin_text(edges, place, groups))}</title></rect>'
-        )
+        edge = bisect_right(chart.scale.edges, value) - 1
+        if first <= edge <= last:
+            parts.append(f'<text class="tick" x="{frame.x(edge)}" y="{_FLOOR + 14}">{escape(label)}</text>')
+    parts += [_hover(frame, edge, _bin_text(chart.scale.edges, edge, groups)) for edge in range(first, last)]
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(_summary(chart, groups))}">'
         f"{''.join(parts)}</svg>"
+    )
+
+
+def _filled(frame: _Frame, edge: int, share: float) -> str:
+    height = _number((_FLOOR - _TOP) * share / frame.top)
+    width = _number(max(frame.step - 1, 1))
+    return f'<rect class="kept" x="{frame.x(edge)}" y="{frame.y(share)}" width="{width}" height="{height}"/>'
+
+
+def _hover(frame: _Frame, edge: int, words: str) -> str:
+    return (
+        f'<rect class="hover" x="{frame.x(edge)}" y="{_TOP}" width="{_number(frame.step)}" height="{_FLOOR - _TOP}">'
+        f"<title>{escape(words)}</title></rect>"
+    )
+
+
+def _level(frame: _Frame, share: float) -> str:
+    y = _number(float(frame.y(share)) + 3.5)
+    return (
+        f'<path class="level" d="M{_LEFT} {frame.y(share)}H{_WIDTH - _RIGHT}"/>'
+        f'<text class="level-text" x="{_LEFT - 5}" y="{y}">{share * 100:g}%</text>'
     )
 
 
@@ -173,13 +191,6 @@ def _shares(counts: Sequence[int]) -> list[float]:
 
 def _nice_top(share: float) -> float:
     return next(top for top in (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0) if share <= top or top == 1.0)
-
-
-def _level(y: float, share: float) -> str:
-    return (
-        f'<path class="level" d="M{_LEFT} {_number(y)}H{_WIDTH - _RIGHT}"/>'
-        f'<text class="level-text" x="{_LEFT - 5}" y="{_number(y + 3.5)}">{share * 100:g}%</text>'
-    )
 
 
 def _bin_text(edges: Sequence[float], place: int, groups: Iterable[Series]) -> str:
@@ -205,8 +216,10 @@ def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def bar_list(title: str, bars: Sequence[Bar], *, note: str = "", heads: tuple[str, str] = ("kept", "")) -> str:
-    """Return ``bars`` as a table of labels, bars and numbers; with a second head, ``part`` is shown within ``whole``."""
+def bar_list(
+    title: str, bars: Sequence[Bar], *, note: str = "", heads: tuple[str, str] = ("kept", ""), wide: bool = False
+) -> str:
+    """Return ``bars`` as a table of labels, bars and numbers; with a second head, ``whole`` too."""
     longest = max((bar.whole for bar in bars), default=0)
     both = bool(heads[1])
     head = "".join(f'<th scope="col" class="number">{escape(name)}</th>' for name in heads if name)
@@ -221,7 +234,8 @@ def bar_list(title: str, bars: Sequence[Bar], *, note: str = "", heads: tuple[st
         else '<p class="none">none</p>'
     )
     foot = f'<p class="legend">{escape(note)}</p>' if note else ""
-    return f'<figure class="chart"><figcaption><b>{escape(title)}</b></figcaption>{body}{foot}</figure>'
+    shape = "chart wide" if wide else "chart"
+    return f'<figure class="{shape}"><figcaption><b>{escape(title)}</b></figcaption>{body}{foot}</figure>'
 
 
 def stacked(part: int, whole: int, longest: int) -> str:

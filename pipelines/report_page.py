@@ -21,6 +21,9 @@ LONGEST_TEXT: Final = 300
 """Characters of a caption that are shown; raw ones may be pages long."""
 
 
+_CLUSTERS_NOTE: Final = "1 is an image with no duplicate"
+
+
 class StageBooks(NamedTuple):
     """How many candidates a stage took in, let go on, and dropped for which reason (most first)."""
 
@@ -31,11 +34,15 @@ class StageBooks(NamedTuple):
 
 
 class PageBooks(NamedTuple):
-    """Pages: how many were looked at (``came``), read, passed over with no fault, and refused for which reason."""
+    """Pages: how many were looked at (``came``), used, passed over with no fault, and refused for which reason.
+
+    ``use`` says what was done with those used: archived, read.
+    """
 
     title: str
+    use: str
     came: int
-    read: int
+    used: int
     passed_over: int
     refused: tuple[tuple[str, int], ...]
 
@@ -156,8 +163,9 @@ def _head(report: Report) -> str:
 <dl class="figures">{listed}</dl>
 <dl class="places">
 <dt>Root</dt><dd><code>{text(report.root)}</code></dd>
-<dt>Dataset</dt><dd><a href="dataset/README.md">dataset/README.md</a>, <a href="dataset/manifest.json">manifest.json</a>,
-shards in <code>dataset/shards/</code>, the same as Parquet in <code>dataset/parquet/</code></dd>
+<dt>Dataset</dt>
+<dd><a href="dataset/README.md">dataset/README.md</a>, <a href="dataset/manifest.json">manifest.json</a>, shards in
+<code>dataset/shards/</code>, the same as Parquet in <code>dataset/parquet/</code></dd>
 <dt>One sample’s story</dt><dd><code>harubang trace DIR {text(key)}</code>, where DIR is the folder of this page</dd>
 </dl>
 <nav><a href="#funnel">Funnel</a> <a href="#pages">Pages</a> <a href="#distributions">Distributions</a>
@@ -196,7 +204,8 @@ def _funnel(report: Report) -> str:
 <th scope="col" class="number">of all</th></tr></thead>
 {"".join(bodies)}
 <tfoot><tr><th scope="row">kept</th><td class="bar">{stacked(report.samples, report.samples, report.candidates)}</td>
-<td class="number">{report.samples:,}</td><td class="number">{_share(report.samples, report.candidates)}</td></tr></tfoot>
+<td class="number">{report.samples:,}</td>
+<td class="number">{_share(report.samples, report.candidates)}</td></tr></tfoot>
 </table>
 </section>
 """
@@ -205,10 +214,10 @@ def _funnel(report: Report) -> str:
 def _pages(report: Report) -> str:
     bodies = []
     for books in report.pages:
-        reasons = [("read", books.read), ("passed over", books.passed_over), *books.refused]
+        reasons = [(books.use, books.used), ("passed over", books.passed_over), *books.refused]
         rows = "".join(
             f'<tr class="reason"><th scope="row">{text(name)}</th>'
-            f'<td class="bar">{stacked(number if name == "read" else 0, number, books.came)}</td>'
+            f'<td class="bar">{stacked(number if name == books.use else 0, number, books.came)}</td>'
             f'<td class="number">{number:,}</td><td class="number">{_share(number, books.came)}</td></tr>'
             for name, number in reasons
         )
@@ -226,14 +235,8 @@ def _pages(report: Report) -> str:
 def _charts(report: Report) -> str:
     drawn = [histogram(chart) for chart in report.histograms]
     drawn.append(bar_list("Kept by kind of caption", report.kinds))
-    drawn.append(
-        bar_list("Sites", report.hosts, note=report.hosts_note, heads=("kept", "candidates")).replace(
-            'class="chart"', 'class="chart wide"', 1
-        )
-    )
-    drawn.append(
-        bar_list("Images in a cluster", report.clusters, note="1 is an image with no duplicate", heads=("clusters", ""))
-    )
+    drawn.append(bar_list("Images in a cluster", report.clusters, note=_CLUSTERS_NOTE, heads=("clusters", "")))
+    drawn.append(bar_list("Sites", report.hosts, note=report.hosts_note, heads=("kept", "candidates"), wide=True))
     return f"""<section id="distributions">
 <h2>Distributions</h2>
 <p>Shares of each group; point at a bar for its numbers.</p>
@@ -271,8 +274,8 @@ def _kept(report: Report) -> str:
         for sample in report.kept
     )
     says = (
-        f"{len(report.kept):,} of {report.samples:,} samples: those with the smallest keys. Keys are hashes of content, "
-        "so this is a fair draw, and the same one every time. Sizes are of the stored image."
+        f"{len(report.kept):,} of {report.samples:,} samples: those with the smallest keys. Keys are hashes of "
+        "content, so this is a fair draw, and the same one every time. Sizes are of the stored image."
     )
     return f'<section id="kept">\n<h2>Kept</h2>\n<p>{says}</p>\n<div class="sheet">\n{cards}</div>\n</section>\n'
 

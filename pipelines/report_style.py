@@ -32,7 +32,8 @@ a { color: var(--accent); text-underline-offset: .15em; text-decoration-thicknes
 code { font: .8125rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 .over { margin: 0 0 .25rem; color: var(--accent); font-size: .875rem; font-weight: 600; }
 nav { margin: 2rem 0 0; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; font-size: .9375rem; }
-.figures { margin: 0 0 2rem; display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 1.25rem; }
+.figures { margin: 0 0 2rem; display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
+  gap: 1.25rem; }
 .figures div { border-top: 2px solid var(--line); padding-top: .5rem; }
 .figures div:first-child { border-color: var(--accent); }
 .figures dt { color: var(--soft); font-size: .875rem; }
@@ -59,7 +60,8 @@ thead th { color: var(--soft); font-size: .8125rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1.25rem;
   margin-top: 1.5rem; }
 figure { margin: 0; }
-.chart { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem; font-size: .875rem; }
+.chart { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem;
+  font-size: .875rem; }
 .chart figcaption { margin-bottom: .5rem; }
 .chart.wide { grid-column: span 2; }
 .chart svg { display: block; width: 100%; height: auto; }
@@ -86,13 +88,15 @@ table.bars td.bar { width: 40%; padding-right: 0; }
 .sheet.pairs { grid-template-columns: repeat(auto-fill, minmax(min(100%, 20.5rem), 1fr)); }
 .sheet.texts { grid-template-columns: repeat(auto-fill, minmax(min(100%, 16rem), 1fr)); gap: 1.25rem; }
 .sheet figure { font-size: .875rem; line-height: 1.45; min-width: 0; }
-.sheet .pictures { display: flex; gap: .5rem; align-items: flex-end; height: 10rem; margin-bottom: .5rem; }
-.sheet .pictures span { position: relative; }
-.sheet img { display: block; max-width: 100%; max-height: 10rem; border-radius: .25rem; background: var(--line); }
-.sheet .pictures span + span::after { content: "kept"; position: absolute; left: .25rem; bottom: .25rem; padding: 0 .4em;
-  border-radius: .2rem; background: var(--accent); color: var(--card); font-size: .75rem; }
-.sheet .unseen { color: var(--soft); font-size: .8125rem; border: 1px dashed var(--rest); border-radius: .25rem;
-  width: 100%; height: 100%; padding: .75rem; }
+.sheet .pictures { display: flex; gap: .5rem; margin-bottom: .5rem; }
+.sheet .pictures span { position: relative; display: flex; align-items: center; justify-content: center; flex: 1 1 0;
+  min-width: 0; aspect-ratio: 1; border: 1px solid var(--line); border-radius: .375rem; background: var(--card);
+  overflow: hidden; }
+.sheet img { display: block; max-width: 100%; max-height: 100%; width: auto; height: auto; }
+.sheet .pictures span + span::after { content: "kept"; position: absolute; left: .25rem; bottom: .25rem;
+  padding: 0 .4em; border-radius: .2rem; background: var(--accent); color: var(--card); font-size: .75rem; }
+.sheet .pictures .unseen { color: var(--soft); font-size: .8125rem; border-style: dashed; padding: .75rem;
+  text-align: center; }
 .sheet .caption { margin: 0 0 .25rem; max-height: 8.7em; overflow: hidden; }
 .sheet.texts figure { border-left: 2px solid var(--line); padding-left: .875rem; }
 .sheet small { display: block; color: var(--soft); font-size: .75rem; line-height: 1.5; }

@@ -146,7 +146,7 @@ def _why(error: Exception) -> str:
 def _override(data: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not all(key.split(".")):
-        raise InputRefused(f"--set {override}: write key=value, as in --set crawl.depth=2")
+        raise InputRefused(f"--set {override}: write key=value, as in --set pack.samples_per_shard=1000")
     *parents, last = key.split(".")
     place = data
     for name in parents:
@@ -158,6 +158,8 @@ def _override(data: dict[str, Any], override: str) -> None:
         place = inner
     try:
         place[last] = yaml.load(value, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+    except InputRefused as error:
+        raise InputRefused(f"--set {override}: {error}") from error
     except yaml.YAMLError as error:
         raise InputRefused(f"--set {override}: the value is not YAML; put it in quotes") from error
 

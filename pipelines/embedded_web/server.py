@@ -39,9 +39,13 @@ class Server:
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
         await site.start()
-        for url in self._content.photos:
-            self._body(url, self._content.resources[url])
+        self._ahead = asyncio.get_running_loop().create_task(self._draw_ahead())
         return int(runner.addresses[0][1])
+
+    async def _draw_ahead(self) -> None:
+        """Draw one picture after the other, so that a request waits for at most one it did not ask for."""
+        for url in self._content.photos:
+            await asyncio.wrap_future(self._body(url, self._content.resources[url]))
 
     def _body(self, url: str, resource: Resource) -> Future[bytes]:
         found = self._bodies.get(url)

@@ -40,7 +40,7 @@ def test_the_books_balance_and_every_reason_is_there(demo, run_harubang):
 def test_it_verifies(demo, run_harubang):
     answer = json.loads(run_harubang("verify", demo, "--json").stdout)
     assert answer == {
-        "root": json.loads((demo / "dataset" / "manifest.json").read_bytes())["root"],
+        "root": root_of(demo),
         "ok": True,
         "problems": [],
     }

@@ -191,8 +191,9 @@ def test_a_cancelled_call_leaves_the_pool_fit():
     assert asyncio.run(in_pool(work, max_pixels=10**8)).raw_sha256 == sha256_hex(GOOD)
 
 
-def test_a_decoder_that_cannot_start_is_an_error_and_no_drop(monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+@pytest.mark.parametrize("program", ["/bin/false", "/nonexistent/python"])
+def test_a_decoder_that_cannot_start_is_an_error_and_no_drop(monkeypatch, program):
+    monkeypatch.setattr(sys, "executable", program)
 
     async def start():
         async with DecoderPool(ImageSettings(processes=1)):
@@ -248,8 +249,6 @@ def test_no_process_outlives_a_killed_parent(busy, tmp_path):
         async def main():
             async with DecoderPool(ImageSettings(processes=2, max_pixels=10**8)) as pool:
                 await pool.decode(Path(sys.argv[1]).read_bytes()[:100])
-                asyncio.get_running_loop().call_later(0.1, print, "ready", None)
-                sys.stdout.flush()
                 task = asyncio.create_task(pool.decode(Path(sys.argv[1]).read_bytes()))
                 await asyncio.sleep(0.05)
                 print("ready", flush=True)

@@ -1,0 +1,57 @@
+import msgspec
+import pytest
+
+from pipelines.caption_lines import CaptionAnswer, explain, explain_lines
+from schemas.reasons import Reason
+
+GOOD = "제주 목관아 앞 돌하르방 두 기"
+
+
+def test_a_good_caption_is_kept_with_the_score_of_every_filter():
+    answer = explain(GOOD)
+    assert (answer.raw, answer.caption, answer.outcome, answer.reason) == (GOOD, GOOD, "keep", "")
+    assert answer.scores["caption_length"] >= 4
+    assert all(score is None or isinstance(score, float) for score in answer.scores.values())
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("", Reason.CAPTION_MISSING),
+        ("   ", Reason.CAPTION_MISSING),
+        ("A stone grandfather in the park", Reason.CAPTION_NOT_KOREAN),
+        ("로고", Reason.CAPTION_BOILERPLATE),
+    ],
+)
+def test_a_line_that_is_no_caption_says_why(line, reason):
+    answer = explain(line)
+    assert (answer.outcome, answer.reason) == ("drop", reason)
+    assert answer.raw == line
+
+
+def test_one_answer_a_line_in_order():
+    stream = [f"{GOOD}\n".encode(), b"\r\n", b"<b>" + GOOD.encode() + b"</b>\r\n", b"\xff\xfe\n", GOOD.encode()]
+    answers = list(explain_lines(stream))
+    assert [answer.raw for answer in answers] == [GOOD, "", f"<b>{GOOD}</b>", "\ufffd\ufffd", GOOD]
+    assert [answer.outcome for answer in answers][:2] == ["keep", "drop"]
+    assert answers[3].outcome == "drop"
+    assert answers[0] == answers[4]
+
+
+def test_no_lines_no_answers():
+    assert list(explain_lines([])) == []
+
+
+def test_an_answer_is_told_before_the_next_line_is_read():
+    def endless():
+        while True:
+            yield GOOD.encode() + b"\n"
+
+    lines = explain_lines(endless())
+    assert next(lines).caption == next(lines).caption == GOOD
+
+
+def test_the_keys_are_the_contract():
+    found = msgspec.json.decode(msgspec.json.encode(explain(GOOD)))
+    assert list(found) == ["raw", "caption", "outcome", "reason", "scores", "concepts", "redactions"]
+    assert msgspec.convert(found, CaptionAnswer) == explain(GOOD)

@@ -1,0 +1,101 @@
+import io
+
+import pytest
+
+from pipelines import progress
+from pipelines.progress import ProgressLine, ProgressNotes, describe, done_so_far
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_notes_of_several_workers_are_added_up(tmp_path):
+    one, other = ProgressNotes(str(tmp_path)), ProgressNotes(str(tmp_path))
+    one.advance(3)
+    other.advance()
+    other.advance(4)
+    one.flush()
+    other.flush()
+    assert done_so_far(str(tmp_path)) == 8
+
+
+def test_a_note_is_written_at_the_most_twice_a_second_and_by_flush(tmp_path):
+    notes = ProgressNotes(str(tmp_path))
+    notes.advance()
+    for _ in range(20):
+        notes.advance()
+    assert done_so_far(str(tmp_path)) < 21
+    notes.flush()
+    assert done_so_far(str(tmp_path)) == 21
+
+
+def test_nothing_noted_is_nothing_done(tmp_path):
+    assert done_so_far(str(tmp_path)) == 0
+    assert done_so_far(str(tmp_path / "none")) == 0
+
+
+def test_a_note_being_written_counts_as_nothing_yet(tmp_path):
+    folder = tmp_path / "progress"
+    folder.mkdir()
+    (folder / "1-a").write_text("")
+    (folder / "1-b").write_text("5")
+    assert done_so_far(str(tmp_path)) == 5
+
+
+def test_a_note_that_goes_while_it_is_read_counts_as_nothing(tmp_path):
+    folder = tmp_path / "progress"
+    folder.mkdir()
+    (folder / "1-a").symlink_to(tmp_path / "gone")
+    (folder / "1-b").write_text("5")
+    assert done_so_far(str(tmp_path)) == 5
+
+
+def test_a_remote_folder_is_not_noted_in():
+    notes = ProgressNotes("s3://bucket/out")
+    notes.advance(3)
+    notes.flush()
+    assert done_so_far("s3://bucket/out") == 0
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "seconds", "line"),
+    [
+        (0, None, 0.0, "fetch    0 images  0.0/s  0 s"),
+        (1500, None, 10.0, "fetch    1,500 images  150.0/s  10 s"),
+        (1500, 3000, 10.0, "fetch    1,500/3,000 images  150.0/s  10 s  10 s left"),
+        (3000, 3000, 10.0, "fetch    3,000/3,000 images  300.0/s  10 s"),
+        (0, 3000, 10.0, "fetch    0/3,000 images  0.0/s  10 s"),
+    ],
+)
+def test_the_line_says_how_far_how_fast_and_how_long(done, total, seconds, line):
+    assert describe("fetch", done=done, total=total, unit="images", seconds=seconds) == line
+
+
+def test_a_file_gets_whole_lines_and_the_last_count(tmp_path):
+    stream = io.StringIO()
+    with ProgressLine("fetch", str(tmp_path), total=4, unit="images", stream=stream):
+        notes = ProgressNotes(str(tmp_path))
+        notes.advance(4)
+        notes.flush()
+    assert stream.getvalue().startswith("fetch    4/4 images  ")
+    assert stream.getvalue().count("\n") == 1
+    assert "\r" not in stream.getvalue()
+
+
+def test_a_terminal_gets_one_line_that_is_written_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "_NOTE_EVERY", 0.01)
+    stream = Terminal()
+    with ProgressLine("fetch", str(tmp_path), total=None, unit="images", stream=stream) as line:
+        while stream.getvalue().count("\r\x1b[K") < 2:
+            line._stopped.wait(0.005)
+    assert stream.getvalue().endswith("\n")
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_the_line_ends_also_where_the_stage_fails(tmp_path):
+    stream = io.StringIO()
+    with pytest.raises(KeyError), ProgressLine("fetch", str(tmp_path), total=None, unit="images", stream=stream):
+        raise KeyError
+    assert stream.getvalue().endswith(" s\n")

@@ -1,0 +1,66 @@
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import DirectOptions
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+
+from pipelines.errors import InputRefused
+from pipelines.runner import make_pipeline, parse_options
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--runner=DaskRunner", "--runner=daskrunner: refused, it loses data silently"),
+        ("--runner=apache_beam.runners.dask.dask_runner.DaskRunner", "it loses data silently"),
+        ("--runner=RayRunner", "--runner=rayrunner: refused, it has had no maintainer since 2022"),
+        ("--direct_running_mode=multi_threading", "corrupts records in this mode; use multi_processing"),
+        ("--experiments=data_buffer_time_limit_ms=100", "data_buffer_time_limit_ms: refused"),
+    ],
+)
+def test_engines_and_modes_that_lose_or_corrupt_data_are_refused(argument, message):
+    with pytest.raises(InputRefused) as refused:
+        parse_options([argument])
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert refused.value.exit_code == 2
+
+
+def test_two_arguments_are_refused_as_one_is():
+    with pytest.raises(InputRefused, match="data_buffer_time_limit_ms"):
+        parse_options(["--experiments", "data_buffer_time_limit_ms=100"])
+
+
+def test_worker_processes_are_accepted():
+    options = parse_options(["--direct_running_mode=multi_processing", "--direct_num_workers=2"])
+    direct = options.view_as(DirectOptions)
+    assert (direct.direct_running_mode, direct.direct_num_workers) == ("multi_processing", 2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--runner=DirectRunner"],
+        ["--runner=apache_beam.runners.direct.DirectRunner"],
+        ["--runner=FnApiRunner"],
+        ["--runner=embedded"],
+    ],
+)
+def test_this_machine_means_the_embedded_engine_and_never_direct_runner(arguments):
+    assert type(make_pipeline(parse_options(arguments)).runner) is FnApiRunner
+
+
+def test_another_engine_is_handed_to_beam():
+    assert type(make_pipeline(parse_options(["--runner=FlinkRunner"])).runner).__name__ == "FlinkRunner"
+
+
+def test_options_reach_worker_processes():
+    pipeline = make_pipeline(parse_options(["--direct_running_mode=multi_processing", "--job_name=one-job"]))
+    passed = pipeline.runner._provision_info.provision_info.pipeline_options
+    assert passed["beam:option:direct_running_mode:v1"] == "multi_processing"
+
+
+def test_a_pipeline_runs(tmp_path):
+    with make_pipeline(parse_options([])) as pipeline:
+        _ = pipeline | beam.Create([1, 2]) | beam.CombineGlobally(sum) | beam.Map(lambda n: (tmp_path / str(n)).touch())
+    assert [path.name for path in tmp_path.iterdir()] == ["3"]

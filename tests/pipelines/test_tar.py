@@ -1,0 +1,49 @@
+import io
+import tarfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.tar import TarWriter
+
+
+def written(members):
+    out = io.BytesIO()
+    tar = TarWriter(out)
+    offsets = [tar.add(name, data) for name, data in members]
+    tar.close()
+    return out.getvalue(), offsets
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.binary(max_size=1500), max_size=6))
+def test_what_is_added_lies_where_add_says_and_tarfile_reads_it(contents):
+    members = [(f"{n:032x}.jpg", data) for n, data in enumerate(contents)]
+    data, offsets = written(members)
+    assert [data[at : at + len(content)] for at, content in zip(offsets, contents, strict=True)] == contents
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        assert [(info.name, tar.extractfile(info).read()) for info in tar] == members
+        assert [info.offset_data for info in tar.getmembers()] == offsets
+
+
+def test_the_same_members_are_the_same_bytes_with_no_time_and_no_owner():
+    members = [("a.jpg", b"1"), ("a.txt", "돌하르방".encode())]
+    data, _ = written(members)
+    assert written(members)[0] == data
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        for info in tar:
+            assert (info.mtime, info.uid, info.gid, info.uname, info.gname, info.mode) == (0, 0, 0, "", "", 0o644)
+            assert info.isreg()
+
+
+def test_no_members_is_still_a_tar():
+    data, _ = written([])
+    assert tarfile.open(fileobj=io.BytesIO(data)).getnames() == []
+    assert len(data) % tarfile.RECORDSIZE == 0
+
+
+def test_a_name_of_100_characters_is_the_longest():
+    assert tarfile.open(fileobj=io.BytesIO(written([("n" * 100, b"")])[0])).getnames() == ["n" * 100]
+    with pytest.raises(ValueError, match="name is too long"):
+        written([("n" * 101, b"")])
