@@ -46,9 +46,9 @@ CaptionFilter = ShapeFilter | ContextFilter | MorphologyFilter
 DEFAULT_FILTERS: Final[tuple[CaptionFilter, ...]] = (
     CaptionUrl(),
     CaptionFileName(),
+    CaptionNumbers(),
     CaptionFurniture(),
     CaptionScript(),
-    CaptionNumbers(),
     CaptionLength(),
     CaptionRepetition(),
     CaptionSource(),

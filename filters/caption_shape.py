@@ -19,7 +19,7 @@ _EXTENSIONS: Final = (
     *(".pdf", ".hwp", ".doc", ".docx", ".ppt", ".pptx", ".mp4", ".zip"),
 )
 _FILE_NAME: Final = re.compile(
-    r"(?=\S*[\d_\-])[A-Za-z0-9_\-.%~()+@]+(?:\s?\(\d+\))?"  # block-ai-video, tutorial12, DSC_0012 (1)
+    r"(?=\S*[\d_\-])(?=\S*[A-Za-z_])[A-Za-z0-9_\-.%~()+@]+(?:\s?\(\d+\))?"  # block-ai-video, tutorial12, DSC_0012 (1)
     r"|(?:kakaotalk|screenshot|img|dsc|clip|clipboard|noname|untitled|pasted|photo|image)[\s_\-\d.]+.{0,20}"
     r"|(?:스크린샷|화면\s?캡[처쳐]|캡[처쳐]|무제|제목\s?없[음는]|이름\s?없[음는]|다운로드|클립보드|크기변환|사본|복사본|편집|새\s?폴더"
     r"|슬라이드|새\s?파일|파일)[\s_\-.()]*\d[\d\s_\-.:()오전후시분초년월일]*",
@@ -133,13 +133,13 @@ class CaptionLength(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class CaptionFurniture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="caption_furniture"):
-    """Drops interface words and placeholders, and a short stem with a running number ("사용법 1", "편집창2").
+    """Drops interface words and placeholders, and a short stem with a running number ("사용법 1", "설치 화면2").
 
     Attributes:
         max_stem_words: a stem of at most so many words before a number of up to three digits is no caption.
     """
 
-    max_stem_words: int = 1
+    max_stem_words: int = 2
     name: ClassVar[str] = "caption_furniture"
     version: ClassVar[int] = 1
     reasons: ClassVar[frozenset[Reason]] = frozenset({Reason.CAPTION_BOILERPLATE, Reason.CAPTION_TEMPLATED})

@@ -37,8 +37,8 @@ _COMMON: Final = (
     "이다는을의에고하가은지한로사도리기를자어있아정서인시대나그으보해수제일들라게부전구과주장면조스여원만"
     "상안공무세적성실소용비유모우거내방되중신경동생국트마오니위음바문드년없있것할와요습합된"
 )
-_NOT_COMMON: Final = re.compile(f"[^{_COMMON}]")
-_NOT_HANGUL: Final = re.compile("[^가-힣]")
+_COMMON_RUN: Final = re.compile(f"[{_COMMON}]+")
+_HANGUL_RUN: Final = re.compile("[가-힣]+")
 
 # Syllables (U+AC00 to U+D7A3) and the jamo that decomposed text (NFD) is made of (U+1100, U+A960, U+D7B0).
 _HANGUL_UTF8: Final = re.compile(rb"[\xea-\xed][\x80-\xbf]{2}|\xe1[\x84-\x87][\x80-\xbf]")
@@ -193,10 +193,10 @@ def _codec(label: str) -> str:
 
 def _is_hidden_cp949(body: bytes, text: str, declared: list[tuple[str, str]]) -> bool:
     """Say whether bytes that pass for UTF-8 are CP949: a few syllables (C2..C8 A1..BF) are valid in both."""
-    if text.isascii() or len(_NOT_HANGUL.sub("", text)) > 0 or not any(codec == "cp949" for codec, _ in declared):
+    if not any(codec == "cp949" for codec, _ in declared) or text.isascii() or _HANGUL_RUN.search(text) is not None:
         return False
     other = body.decode("cp949", "replace")
-    return "\ufffd" not in other and _NOT_HANGUL.sub("", other) != ""
+    return "\ufffd" not in other and _HANGUL_RUN.search(other) is not None
 
 
 def _broken(body: bytes, text: str) -> int:
@@ -227,10 +227,10 @@ def _by_declaration(body: bytes, declared: list[tuple[str, str]]) -> DecodedPage
 
 def _by_bytes(body: bytes) -> DecodedPage | None:
     text = body.decode("cp949", "replace")
-    hangul = _NOT_HANGUL.sub("", text)
-    common = len(_NOT_COMMON.sub("", hangul))
+    hangul = sum(map(len, _HANGUL_RUN.findall(text)))
+    common = sum(map(len, _COMMON_RUN.findall(text)))
     replaced = text.count("\ufffd")
-    if not hangul or common < MIN_COMMON_SHARE * len(hangul):
+    if hangul == 0 or common < MIN_COMMON_SHARE * hangul:
         return None
     if replaced > MAX_BROKEN_SHARE * (_beyond_ascii(text) - replaced):
         return None

@@ -58,7 +58,7 @@ _TAGS: Final = (
     r"(?:포토|포토뉴스|화보|사진|영상|동영상|단독|속보|종합|종합\d보|기획|특집|인터뷰|칼럼|사설|기고|카드뉴스|인포그래픽"
     r"|그래픽|이벤트|공지|필독|광고|홍보|후기|리뷰|추천|무료\s?배송|당일\s?(?:발송|배송)|특가|세일|품절|예약|할인|쿠폰"
     r"|기획전|정품|국내\s?배송|신상|신상품|AD|PICK|NEW|HOT|BEST|PHOTO|VOD|이슈|오늘의\s?사진|스토리|참고|참조|예|예시"
-    r"|자료|그림|이미지)"
+    r"|자료|그림|이미지|(?:그림|사진|이미지)\s?설명)"
 )
 _DATE: Final = r"\d{4}\s?[.\-/]\s?\d{1,2}\s?[.\-/]\s?\d{1,2}\.?"
 _CREDIT: Final = (
@@ -84,6 +84,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("url", "/Ww", rf"(?:\(\s*)?{_URL}(?:\s*\))?", " "),
     _rule("notice", "무", r"[\s\-–/|<\[(]{0,8}무단\s?[\-·,]?\s?(?:전재|복제|배포|도용|사용|이용)\S*.{0,60}$"),
     _rule("notice", "금", r"[\s\-–/|<\[(]{0,8}(?:재배포|재판매)(?:\s?및\s?(?:DB|재배포))?\s?[를을]?\s?금지.{0,20}$"),
+    _rule("notice", "누", r"\s*(?:(?:본|이|해당)\s?(?:저작물|사진|이미지|자료)[은는]\s.{0,40})?공공누리.*$"),
     _rule(
         "notice",
         "무관",
@@ -108,17 +109,21 @@ RULES: Final[tuple[Rule, ...]] = (
     # "첨성대 전경출처 : 경주시": the source is glued to the sentence as often as not
     _rule("credit", "출", rf"\s*(?:{_LABEL}\s?)?출처\s*[:=|ㅣ].*$"),
     _rule("credit", "자글제", r"^(?:자료|글|제공)\s?[:=]\s?.{1,40}$"),
+    _rule("credit", "/", rf"^사진\s?/\s?(?:[가-힣]{{2,4}}|{_REPORTER})$"),
     # "/사진 제공=제주도", "/홍길동 기자", "/제주도 제공"
     _rule("credit", "/|", rf"\s*[/|]\s*{_LABEL}?\s?{_GIVER}?\s*[=:|ㅣ]\s*[^/]{{1,80}}$"),
     _rule("credit", "/|", rf"\s*[/|]\s*[^/|]{{1,30}}(?:\s?{_GIVER}|\s?자료\s?사진|\sDB)\.?$"),
-    _rule("credit", ":=|ㅣ", rf"{_BREAK}(?:{_LABEL}\s?)?{_GIVER}\s?[:=|ㅣ]\s?.{{1,80}}$"),
+    _rule("credit", ":=|ㅣ", rf"(?:{_BREAK}|^)(?:{_LABEL}\s?)?{_GIVER}\s?[:=|ㅣ]\s?.{{1,80}}$"),
     _rule("credit", "=|ㅣ", rf"(?:{_BREAK}|^){_LABEL}\s?[=|ㅣ]\s?.{{1,60}}$"),
     _rule("credit", ":=/|ㅣ뉴", rf"(?:{_BREAK}|^){_LABEL}\s?[:=/|ㅣ]?\s?{_AGENCY}(?:[\s/=·]{{1,3}}.{{0,30}})?$"),
     # "… 모습이다. 서울시 제공"
     _rule("credit", _GIVER_NEEDS, rf"(?<=[.)\]])\s*(?:{_LABEL}\s?)?[가-힣A-Za-z0-9·\s]{{1,24}}\s?{_GIVER}\.?$"),
     _rule("credit", "/|.)]", rf"(?:\s*[/|]\s*|(?<=[.)\]])\s*){_AGENCY}(?:[\s/=·]{{1,3}}.{{0,30}})?$"),
-    _rule("credit", "pPiI", rf"(?:\s*[/|]\s*|{_BREAK})(?:photo|image)s?\s?(?:by|courtesy|credit|[:=])\s?.{{1,60}}$"),
+    _rule("credit", "pPiI", rf"(?:\s*[/|]\s*|{_BREAK}|^)(?:photo|image)s?\s?(?:by|courtesy|credit|[:=])\s?.{{1,60}}$"),
     _rule("reporter", "기특통리논", rf"(?:\s*[/|=]\s*|(?<=[.)\]>])\s*|^){_REPORTER}\s*[=.]?$"),
+    # nothing but a credit: "연합뉴스TV 제공", "글·사진 홍길동"
+    _rule("credit", _GIVER_NEEDS, rf"^{_AGENCY}\s?{_GIVER}$"),
+    _rule("credit", "/·,&", rf"(?:^|{_BREAK})글\s?[/·,&]\s?사진(?:\s|[=:/]).{{1,20}}$"),
     _rule("reporter", "=:", rf"^{_REPORTER}\s*[=:]\s*"),
     _rule("date", ".-/", rf"(?<=[.다)])\s*{_DATE}$|\s*[\[(]{_DATE}[\])]$"),
     # "(서울=연합뉴스)", "【제주=뉴시스】"
@@ -157,7 +162,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     _rule("footnote", "]", r"\s*\[(?:\d{1,3}|(?:주|각주)\s?\d{0,3}|편집)\]"),
     _rule("label", ":=", r"^(?:사진|그림|이미지|사진\s?설명|이미지\s?설명|캡션|설명|Photo|Image)\s?[:=]\s*"),
-    _rule("tag", _CLOSERS, rf"^[\[【(<]\s*{_TAGS}\s*[\])>】]\s*"),
+    _rule("tag", _CLOSERS, rf"^[\[【(<]\s*{_TAGS}(?:\s?[/·,+]\s?{_TAGS}){{0,4}}\s*[\])>】]\s*"),
     _rule("bracket", _CLOSERS, rf"^{_OPEN}({_INSIDE}+){_CLOSE}$", r"\1"),
     # "[경주] 첨성대": the place is content, the brackets are not
     _rule("bracket", "]】〕", r"^[\[【〔]([^\[\]【】〔〕]{1,40})[\]】〕]\s*(?=\S)", r"\1 "),
@@ -181,9 +186,9 @@ RULES: Final[tuple[Rule, ...]] = (
 """Applied in this order, over and over until none changes the text."""
 
 TRIGGER: Final = re.compile(
-    rf"[0-9\[\](){{}}<>【】〈〉《》〔〕/=:|ㅣⓒ©@_#*~!?,;+`\\{_BULLETS}•·ㆍ\-–—…{_CIRCLED}]|\.\S|\.{{2}}|{_GIVER}|무단|재배포|재판매|저작|무관"
-    r"|^\.|기자|특파원|통신원|리포터|논설위원|자료|보기|하기|클릭|뉴스|뉴시스|photo|image|copyright|all rights|www"
-    r"|관련\s?없|관계\s?없",
+    rf"[0-9\[\](){{}}<>【】〈〉《》〔〕/=:|ㅣⓒ©@_#*~!?,;+`\\{_BULLETS}•·ㆍ\-–—…{_CIRCLED}]"
+    rf"|^\.|\.\S|\.{{2}}|{_GIVER}|무단|재배포|재판매|저작|무관|관련\s?없|관계\s?없|공공누리|기자|특파원|통신원|리포터|논설위원"
+    r"|자료|보기|하기|클릭|뉴스|뉴시스|photo|image|copyright|all rights|www",
     re.IGNORECASE,
 )
 """Found in every text that a rule changes: most captions have none and are done after one search."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from html import unescape
 from itertools import islice
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -26,13 +25,12 @@ from filters.page_captions import (
     Holders,
     ImageEntry,
     add_element_captions,
-    add_text_beside,
     caption_role,
     collapsed,
-    numbered_texts,
 )
 from filters.page_tree import PageTree, Place
-from filters.url import normalize
+from filters.page_urls import PageUrls
+from filters.text_beside import add_text_beside, numbered_texts
 from schemas.records import CaptionCandidate
 
 __all__ = ["CaptionKind", "ImageMention", "PageHarvest", "RefusedMention", "harvest"]
@@ -64,14 +62,6 @@ _ROBOT_NAME: Final = re.compile(
 _ROBOT_WORDS: Final = re.compile(
     r"(?:^|[\s,:;])(?:noindex|nofollow|none|noarchive|noai|noimageai|noimageindex|noml|notrain)(?=$|[\s,;])",
     re.IGNORECASE,
-)
-_LICENCE_URL: Final = re.compile(
-    r"https?://(?:[a-z0-9-]+\.)*(?:kogl\.or\.kr/|creativecommons\.org/(?:licenses|publicdomain)/)", re.IGNORECASE
-)
-_REFERENCE: Final = re.compile(r'\s(?:href|src)="([^"]*)"')
-# A relative reference that resolves by writing it after the base's folder: no scheme, no dot segments, no escapes.
-_PLAIN_REFERENCE: Final = re.compile(
-    r"(?:[A-Za-z0-9_~-][A-Za-z0-9_~.-]*/){0,20}[A-Za-z0-9_~-][A-Za-z0-9_~.-]{0,200}(?:\?[A-Za-z0-9_.~/=&-]{1,200})?(?:#.*)?"
 )
 _ID: Final = re.compile(r'<[a-zA-Z][^>]*?\sid="([^"]*)"')
 # What may stand between a lazy image and its <noscript> copy: the ends of its wrappers and blanks.
@@ -158,9 +148,7 @@ class _Reader:
 
     def __init__(self, tree: PageTree, page_url: str, *, with_links: bool) -> None:
         self.tree = tree
-        self.with_links = with_links
-        self.page_url = page_url
-        self.base = page_url
+        self.urls = PageUrls(tree, page_url, with_links=with_links)
         self.entries: list[ImageEntry] = []
         self.holders = Holders()
         self.shared: list[ImageEntry] = []  # og:image and its like
@@ -171,19 +159,10 @@ class _Reader:
         self.headings_before: list[int] = []  # for each entry
         self.titles: dict[str, tuple[str, Place]] = {}
         self.robots: list[tuple[str, str]] = []
-        self.licences: dict[str, None] = {}
-        self.links: dict[str, bool] = {}
-        self.seen_links: set[str] = set()
         self.ids: dict[str, Place] | None = None
         self.references: dict[int, int] = {}
         self.sources: dict[int, list[str]] = {}
         self.repeats: dict[str | None, int] = {}
-        self.urls: dict[str, str | None] = {}
-        base = next((place for place in tree.places if place.tag == "base" and place.get("href")), None)
-        if base is not None:
-            self.base = normalize(base.get("href"), page_url) or page_url
-        folder = normalize(".", self.base) or ""
-        self.folder = folder if folder.endswith("/") else ""
 
     def read(self) -> PageHarvest:
         readers: dict[str, Callable[[Place], None]] = {
@@ -196,18 +175,12 @@ class _Reader:
             "script": self._script,
         }
         readers |= dict.fromkeys(_HEADINGS, self._heading)
-        readers |= dict.fromkeys(_TAGS_OF_LINKS, self._hyperlink)
+        readers |= dict.fromkeys(_TAGS_OF_LINKS, self.urls.hyperlink)
         for place in self.tree.places:
             if place.tag != "base":
                 readers.get(place.tag, self._caption)(place)
         self._finish()
         return self._harvest()
-
-    def _url(self, raw: str) -> str | None:
-        if raw not in self.urls:
-            is_plain = self.folder and _PLAIN_REFERENCE.fullmatch(raw)
-            self.urls[raw] = self.folder + raw.partition("#")[0] if is_plain else normalize(raw, self.base)
-        return self.urls[raw]
 
     # Images.
 
@@ -218,7 +191,7 @@ class _Reader:
             srcsets = self._sources(place.picture, place)
         source = image_source(attributes, srcsets)
         entry = self._entry(
-            ImageEntry(source.url, self._url(source.url) if source.url else None, place, lazy=source.lazy)
+            ImageEntry(source.url, self.urls.resolve(source.url) if source.url else None, place, lazy=source.lazy)
         )
         self._add_attributes(entry)
 
@@ -240,7 +213,7 @@ class _Reader:
         kind, url = place.get("type").lower(), place.get("data").strip()
         if not url or not (kind.startswith("image/") or (not kind and is_image_path(url))):
             return
-        entry = self._entry(ImageEntry(url, self._url(url), place))
+        entry = self._entry(ImageEntry(url, self.urls.resolve(url), place))
         self._add_attributes(entry)
         entry.end = self.tree.end(place)
         entry.add(CaptionKind.ALT, self.tree.text(place.inner, entry.end), place.path())
@@ -283,10 +256,10 @@ class _Reader:
             if link.get(name):
                 entry.add(kind, link.get(name), link.path())
         href = link.get("href").strip()
-        url = self._url(href) if href and not href.startswith("#") else None
+        url = self.urls.resolve(href) if href and not href.startswith("#") else None
         if url is not None and is_image_path(href):
             entry.full_size = entry.full_size or url
-        elif url is not None and url != self.page_url:
+        elif url is not None and url != self.urls.page_url:
             entry.linked_page = entry.linked_page or url
 
     def _add_referenced(self, entry: ImageEntry, target: str) -> None:
@@ -321,7 +294,7 @@ class _Reader:
     def _share(self, raw: str, place: Place) -> None:
         raw = raw.strip()
         if raw:
-            entry = ImageEntry(raw, self._url(raw), place)
+            entry = ImageEntry(raw, self.urls.resolve(raw), place)
             self.shared.append(entry)
             self._append(entry)
 
@@ -330,16 +303,16 @@ class _Reader:
         if "image_src" in rel:
             self._share(href, place)
         elif "license" in rel:
-            self._licence(href)
+            self.urls.licence(href)
         elif "next" in rel or "prev" in rel:
-            self._follow(href, rel)
+            self.urls.follow(href, rel)
 
     def _script(self, place: Place) -> None:
         if "ld+json" not in place.get("type").lower():
             return
         for image in images_in(self.tree.text_of(place)):
             raw = image.url.strip()
-            entry = ImageEntry(raw, self._url(raw), place)
+            entry = ImageEntry(raw, self.urls.resolve(raw), place)
             for pointer, text in image.captions:
                 entry.add(CaptionKind.JSON_LD, text, f"{place.path()}#{pointer}")
             self._append(entry)
@@ -395,31 +368,6 @@ class _Reader:
                 entry.add(CaptionKind.HEADING, *known[heading.start])
                 return
 
-    # Links and licences.
-
-    def _licence(self, href: str) -> None:
-        url = self._url(href)
-        if url is not None:
-            self.licences[url] = None
-
-    def _follow(self, href: str, rel: list[str]) -> None:
-        url = self._url(href) if self.with_links else None
-        if url is not None:
-            self.links[url] = self.links.get(url, False) or "nofollow" not in rel
-
-    def _hyperlink(self, place: Place) -> None:
-        markup = place.markup
-        if markup in self.seen_links or ' href="#' in markup:
-            return
-        self.seen_links.add(markup)
-        reference = _REFERENCE.search(markup)
-        href = unescape(reference[1]).strip() if reference is not None else ""
-        words = place.get("rel").lower().split() if " rel=" in markup else []
-        if href:
-            if "license" in words or _LICENCE_URL.match(href):
-                self._licence(href)
-            self._follow(href, words)
-
     def _harvest(self) -> PageHarvest:
         mentions: dict[str, list[ImageEntry]] = {}
         refused = []
@@ -433,10 +381,10 @@ class _Reader:
             title=collapsed(self.tree.title),
             images=tuple(_mention(url, entries) for url, entries in mentions.items()),
             refused=tuple(refused),
-            links=tuple(url for url, follow in self.links.items() if follow),
-            nofollow=tuple(url for url, follow in self.links.items() if not follow),
+            links=tuple(url for url, may_follow in self.urls.links.items() if may_follow),
+            nofollow=tuple(url for url, may_follow in self.urls.links.items() if not may_follow),
             robots_meta=tuple(self.robots),
-            licences=tuple(self.licences),
+            licences=tuple(self.urls.licences),
         )
 
 

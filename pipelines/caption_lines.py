@@ -7,8 +7,13 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from filters.caption_engine import CaptionRules, explain_line
+from filters.caption_safety import LONGEST, CaptionSafety, make_safe, redacted, withheld
+from filters.concepts import shipped_matcher
+from filters.identifiers import find_identifiers
+from schemas.reasons import Outcome
 
 _RULES = CaptionRules()
+_SAFETY = CaptionSafety()
 
 
 class Redaction(msgspec.Struct, frozen=True):
@@ -38,6 +43,20 @@ def explain_lines(stream: Iterable[bytes]) -> Iterator[CaptionAnswer]:
 
 def explain(raw: str) -> CaptionAnswer:
     """Return the answer to one text."""
-    judged = explain_line(raw, _RULES)
-    scores = {verdict.filter_id.split("@", 1)[0]: verdict.score for verdict in judged.verdicts}
-    return CaptionAnswer(raw, judged.caption, judged.outcome, judged.reason, scores, [], [])
+    judged = explain_line(withheld(raw), _RULES)
+    safe = make_safe(judged.caption, _SAFETY)
+    reason = judged.reason or safe.reason
+    concepts: list[str] = []
+    if judged.analysis is not None and not reason:
+        concepts = shipped_matcher().match(judged.caption, judged.analysis.tokens)
+    findings = find_identifiers(raw[:LONGEST])
+    hidden = [finding for finding in findings if _SAFETY.identifiers.action(finding.kind) != "keep"]
+    return CaptionAnswer(
+        raw=redacted(raw, _SAFETY),
+        caption=safe.text,
+        outcome=Outcome.DROP if reason else judged.outcome,
+        reason=reason,
+        scores={verdict.filter_id.split("@", 1)[0]: verdict.score for verdict in (*judged.verdicts, *safe.verdicts)},
+        concepts=concepts,
+        redactions=[Redaction(finding.kind, (finding.start, finding.end)) for finding in hidden],
+    )

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import apache_beam as beam
 
+from filters.caption_safety import holds_forbidden, is_forbidden_url
 from filters.charset import decode_page
 from filters.harvest import harvest
 from filters.rights import page_refusal
@@ -95,7 +96,7 @@ class _Archive:
             self._follow_sitemap(visit, fetched)
         elif fetched.final_url != fetched.url:
             # Visited under its own name, if that is in scope, so that a page is archived once whatever leads to it.
-            self.next.add(Visit(visit.depth, fetched.final_url, False))
+            self._add(Visit(visit.depth, fetched.final_url, False))
             self._row(fetched, Outcome.DROP, NO_REASON, f"redirects to {fetched.final_url}"[:200])
         else:
             self._take_page(visit, fetched)
@@ -105,7 +106,7 @@ class _Archive:
         for location in found.locations:
             url = normalize(location, fetched.final_url)
             if url is not None:
-                self.next.add(Visit(visit.depth, url, found.is_index))
+                self._add(Visit(visit.depth, url, found.is_index))
         self._row(fetched, Outcome.DROP, NO_REASON, f"sitemap of {len(found.locations)} URLs")
 
     def _take_page(self, visit: Visit, fetched: Fetched) -> None:
@@ -114,6 +115,9 @@ class _Archive:
             self._row(fetched, Outcome.DROP, NO_REASON, f"not HTML but {kind[:80]}")
             return
         decoded = decode_page(fetched.body, kind)
+        if decoded is not None and holds_forbidden(decoded.text):
+            self._row(fetched, Outcome.DROP, Reason.PAGE_IDENTIFIER, "the page shows a resident number")
+            return
         page = harvest(decoded.text, fetched.final_url) if decoded is not None else None
         if page is not None:
             refusal = page_refusal(fetched.headers, page.robots_meta, agent=self._agent)
@@ -121,7 +125,8 @@ class _Archive:
                 detail = f"{refusal.channel}: {refusal.value}"[:200]
                 self._row(fetched, Outcome.DROP, Reason.PAGE_OPTED_OUT, detail)
                 return
-            self.next.update(Visit(visit.depth + 1, url, False) for url in page.links)
+            for url in page.links:
+                self._add(Visit(visit.depth + 1, url, False))
         self._writer.add(
             url=fetched.final_url,
             fetched_at=fetched.fetched_at,
@@ -131,6 +136,11 @@ class _Archive:
             body=fetched.body,
         )
         self._row(fetched, Outcome.KEEP, NO_REASON, "")
+
+    def _add(self, visit: Visit) -> None:
+        """Keep a visit for the next round, unless its URL may not even be written down."""
+        if not is_forbidden_url(visit.url):
+            self.next.add(visit)
 
     def _row(self, fetched: Fetched, outcome: Outcome, reason: str, detail: str) -> None:
         self.pages.append(

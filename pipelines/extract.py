@@ -10,12 +10,14 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import apache_beam as beam
-from filters.harvest import CaptionKind, PageHarvest, harvest
 
+from filters.caption_safety import is_forbidden_url, withheld
 from filters.charset import decode_page, has_hangul
+from filters.harvest import CaptionKind, PageHarvest, harvest
+from filters.identifiers import redact_url
 from filters.rights import page_refusal
 from filters.url import normalize
 from pipelines import coders, storage
@@ -78,7 +80,7 @@ def failure(
 
 def extract_page(record: PageRecord, *, kind: str, source: str, agent: str) -> Extracted:
     """Return the candidates on one archived page and the row that says what became of the page."""
-    page_url = normalize(record.url) or record.url
+    page_url = redact_url(normalize(record.url) or record.url)
     row = PageRow(
         page_url=page_url,
         source_kind=kind,
@@ -123,13 +125,15 @@ def _candidates(
     page: PageHarvest, record: PageRecord, *, page_url: str, kind: str, source: str
 ) -> Iterator[CandidateRow]:
     def row(image_url: str, captions: Iterable[CaptionCandidate], reason: str, detail: str) -> CandidateRow:
+        if is_forbidden_url(image_url):
+            image_url, reason, detail = redact_url(image_url), Reason.URL_IDENTIFIER, "the URL holds a resident number"
         return CandidateRow(
             candidate_id=candidate_id(image_url=image_url, page_url=page_url, source_digest=record.digest),
             unit="image",
             image_url=image_url,
             page_url=page_url,
-            page_title=page.title,
-            captions=list(captions),
+            page_title=withheld(page.title),
+            captions=[found._replace(text=withheld(found.text)) for found in captions],
             source_kind=kind,
             source=source,
             source_offset=record.offset,
@@ -151,10 +155,20 @@ def extract_row(found: LinkRow, *, source: str) -> CandidateRow:
         return failure(
             "row", Reason.TABLE_ROW_INVALID, found.problem, kind="table", source=source, offset=found.position
         )
+    if is_forbidden_url(found.url) or is_forbidden_url(found.page):
+        return failure(
+            "row",
+            Reason.URL_IDENTIFIER,
+            "a URL holds a resident number",
+            kind="table",
+            source=source,
+            offset=found.position,
+        )
     image_url = normalize(found.url)
     page_url = (normalize(found.page) or found.page) if found.page else ""
-    digest = fingerprint([found.url, found.caption, found.page])
-    captions = [CaptionCandidate(CaptionKind.TABLE_COLUMN, found.caption, "")] if found.caption else []
+    caption = withheld(found.caption)
+    digest = fingerprint([found.url, caption, found.page])
+    captions = [CaptionCandidate(CaptionKind.TABLE_COLUMN, caption, "")] if caption else []
     return CandidateRow(
         candidate_id=candidate_id(image_url=image_url or found.url, page_url=page_url, source_digest=digest),
         unit="image",
@@ -283,8 +297,3 @@ def expand(pipeline: beam.Pipeline, units: list[SourceUnit], do_fn: beam.DoFn) -
     handles = list(enumerate(units))
     done: beam.PCollection[Done] = pipeline | "sources" >> beam.Create(handles) | "extract" >> beam.ParDo(do_fn)
     return done
-
-
-def unit_identity(unit: SourceUnit, modified: float) -> list[Any]:
-    """Return what a fingerprint covers of one source file."""
-    return [unit.kind, Path(unit.path).name, unit.size, modified, unit.url, unit.caption, unit.page]

@@ -116,7 +116,8 @@ def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
         Stage.SCREEN,
         version=screen.VERSION,
         rules=as_plain(workflow.screen),
-        filters=_versions(workflow.screen.filters),
+        safety=as_plain(workflow.safety),
+        filters=_versions([*workflow.screen.filters, *screen.safety_filters(workflow.safety)]),
         engine=screen.engine_versions(),
         extract=extracted,
     )

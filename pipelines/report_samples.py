@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
@@ -154,8 +155,8 @@ def without_identifiers(text: str) -> str:
 
 
 def short_address(url: str) -> str:
-    """Return host and path of ``url`` with no query and no identifier, cut in the middle where it is long."""
-    place = redact_url(url.split("://", 1)[-1].split("?", 1)[0].split("#", 1)[0])
+    """Return host and path of ``url`` to be read: decoded, with no query and no identifier, cut in the middle."""
+    place = unquote(redact_url(url.split("://", 1)[-1].split("?", 1)[0].split("#", 1)[0]))
     if len(place) <= _LONGEST_ADDRESS:
         return place
     half = _LONGEST_ADDRESS // 2

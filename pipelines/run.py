@@ -179,9 +179,8 @@ class Run:
         del plan
         extracted = self._done[Stage.EXTRACT]
         rows = extracted.manifest.rows("candidates")
-        return attempt.commit(
-            screen.run_screen(attempt, extracted.paths("candidates"), rows, self._workflow.screen), expected=rows
-        )
+        rules = screen.ScreenRules(self._workflow.screen, self._workflow.safety)
+        return attempt.commit(screen.run_screen(attempt, extracted.paths("candidates"), rows, rules), expected=rows)
 
     def _run_fetch(self, attempt: Attempt, plan: RunPlan) -> Committed:
         del plan

@@ -43,9 +43,10 @@ def parse_options(arguments: Sequence[str]) -> PipelineOptions:
 
 def make_pipeline(options: PipelineOptions) -> beam.Pipeline:
     """Return a new pipeline on the engine that ``options`` ask for; in-memory on this machine by default."""
-    logging.getLogger("apache_beam").setLevel(logging.WARNING)
     name = (options.view_as(StandardOptions).runner or "").rsplit(".", 1)[-1].lower()
     if name in _EMBEDDED:
+        # What a worker raises reaches us as an exception; Beam's own traceback of it would bury the one clear line.
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
         return beam.Pipeline(runner=_embedded(options), options=options)
     return beam.Pipeline(options=options)
 

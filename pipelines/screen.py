@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 
 from filters.caption_engine import CaptionInput, CaptionRules, CorpusEvidence, Judged, judge
+from filters.caption_safety import CaptionSafety, make_safe, redacted
+from filters.concepts import LEXICON_VERSION, shipped_matcher
+from filters.identifiers import IdentifierPolicy
+from filters.unwanted import AbuseText, SpamText
 from pipelines import storage, text_counts
 from pipelines.exchange import Exchange, Slice, group, partitions_for, read_slices
 from pipelines.extract import where_raised
@@ -31,36 +35,51 @@ BATCH = 2_000
 """Captions handed to the engine at a time; Kiwi spreads a batch over its threads."""
 
 
-def screened(row: CandidateRow, judged: Judged) -> ScreenedRow:
-    """Return the candidate with the engine's answer."""
+class ScreenRules(NamedTuple):
+    """Everything captions are held against."""
+
+    captions: CaptionRules
+    safety: CaptionSafety
+
+
+def screened(row: CandidateRow, judged: Judged, safety: CaptionSafety) -> ScreenedRow:
+    """Return the candidate with the engine's answer. No text that comes out holds an identifier that may not stay."""
+    safe = make_safe(judged.caption, safety)
+    kept = judged.outcome == Outcome.KEEP
+    concepts = []
+    if kept and not safe.reason and judged.analysis is not None:
+        concepts = shipped_matcher().match(judged.caption, judged.analysis.tokens)
     found: dict[str, Any] = row._asdict()
     del found["reason"], found["detail"]
+    found["page_title"] = redacted(row.page_title, safety)
+    found["captions"] = [candidate._replace(text=redacted(candidate.text, safety)) for candidate in row.captions]
     return ScreenedRow(
         **found,
-        caption=judged.caption,
+        caption=safe.text,
         caption_kind=judged.kind,
         caption_path=judged.dom_path,
-        caption_raw=judged.raw,
+        caption_raw=redacted(judged.raw, safety),
         why=judged.why,
-        steps=list(judged.steps),
+        steps=[*judged.steps, *(["identifiers"] if safe.findings else [])],
+        concepts=concepts,
         morphemes=judged.morphemes,
-        outcome=judged.outcome,
-        reason=judged.reason,
+        outcome=Outcome.DROP if kept and safe.reason else judged.outcome,
+        reason=judged.reason or (safe.reason if kept else ""),
         detail=judged.detail,
-        verdicts=list(judged.verdicts),
+        verdicts=[*judged.verdicts, *(safe.verdicts if kept else ())],
     )
 
 
-def dropped(row: CandidateRow, reason: str, detail: str) -> ScreenedRow:
+def dropped(row: CandidateRow, reason: str, detail: str, safety: CaptionSafety) -> ScreenedRow:
     """Return the candidate as dropped before its caption was looked at."""
     blank = Judged(outcome=Outcome.DROP, reason=reason, detail=detail)
-    return screened(row, blank)
+    return screened(row, blank, safety)
 
 
 def screen_rows(
-    rows: Iterable[CandidateRow], rules: CaptionRules, evidence: CorpusEvidence | None = None
+    rows: Iterable[CandidateRow], rules: ScreenRules, evidence: CorpusEvidence | None = None
 ) -> Iterator[ScreenedRow]:
-    """Yield every row with its outcome, in the order of candidate ids.
+    """Yield every row with its outcome, in an order that depends on the rows and not on the order they come in.
 
     Of rows with the same id (the same page bytes read twice) the first by source and offset goes on.
     """
@@ -69,9 +88,10 @@ def screen_rows(
     previous = ""
     for row in ordered:
         if row.reason:
-            yield dropped(row, row.reason, row.detail)
+            yield dropped(row, row.reason, row.detail, rules.safety)
         elif row.candidate_id == previous:
-            yield dropped(row, Reason.DUPLICATE_CANDIDATE, "the same image on the same bytes of the same page")
+            detail = "the same image on the same bytes of the same page"
+            yield dropped(row, Reason.DUPLICATE_CANDIDATE, detail, rules.safety)
         else:
             pending.append(row)
             if len(pending) == BATCH:
@@ -81,21 +101,21 @@ def screen_rows(
     yield from _judge(pending, rules, evidence)
 
 
-def _judge(rows: Sequence[CandidateRow], rules: CaptionRules, evidence: CorpusEvidence | None) -> Iterator[ScreenedRow]:
+def _judge(rows: Sequence[CandidateRow], rules: ScreenRules, evidence: CorpusEvidence | None) -> Iterator[ScreenedRow]:
     """Judge a batch; where our own code raises, find the row that did it and let the others go on."""
     inputs = [CaptionInput(tuple(row.captions), row.page_title, row.page_url, row.image_url) for row in rows]
     try:
-        answers = judge(inputs, rules, evidence)
+        answers = judge(inputs, rules.captions, evidence)
     except Exception as error:  # noqa: BLE001 - the row that raised becomes a ledger row of its own
         if len(rows) == 1:
-            yield dropped(rows[0], Reason.RECORD_RAISED, where_raised(error))
+            yield dropped(rows[0], Reason.RECORD_RAISED, where_raised(error), rules.safety)
             return
         middle = len(rows) // 2
         yield from _judge(rows[:middle], rules, evidence)
         yield from _judge(rows[middle:], rules, evidence)
         return
     for row, answer in zip(rows, answers, strict=True):
-        yield screened(row, answer)
+        yield screened(row, answer, rules.safety)
 
 
 class Regroup(beam.DoFn):
@@ -113,7 +133,7 @@ class Regroup(beam.DoFn):
 class ScreenPartition(beam.DoFn):
     """Screens the candidates of one partition."""
 
-    def __init__(self, place: AttemptPlace, rules: CaptionRules, counts: list[str]) -> None:
+    def __init__(self, place: AttemptPlace, rules: ScreenRules, counts: list[str]) -> None:
         self._place = place
         self._rules = rules
         self._counts = counts
@@ -137,7 +157,7 @@ class ScreenPartition(beam.DoFn):
         yield Done([part], outcome_tallies(books))
 
 
-def run_screen(attempt: Attempt, paths: list[str], rows: int, rules: CaptionRules) -> Done:
+def run_screen(attempt: Attempt, paths: list[str], rows: int, rules: ScreenRules) -> Done:
     """Count the texts of all candidates, then screen them; return what both jobs wrote."""
     partitions = partitions_for(rows)
     counted = attempt.run(
@@ -162,6 +182,11 @@ def by_candidate(row: CandidateRow) -> str:
     return row.candidate_id
 
 
+def safety_filters(safety: CaptionSafety) -> tuple[IdentifierPolicy, SpamText, AbuseText]:
+    """Return the safety filters, whose versions a fingerprint covers."""
+    return safety.identifiers, safety.spam, safety.abuse
+
+
 def engine_versions() -> list[str]:
     """Return the versions that decide what the caption engine says, beyond those of its filters."""
-    return [f"{name} {version(name)}" for name in ("kiwipiepy", "kiwipiepy-model")]
+    return [f"{name} {version(name)}" for name in ("kiwipiepy", "kiwipiepy-model")] + [f"concepts {LEXICON_VERSION}"]

@@ -12,9 +12,9 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import apache_beam as beam
-from filters.near_duplicates import winner_key
 
 from filters.base import Filter, verdict
+from filters.near_duplicates import winner_key
 from filters.url import host_of
 from pipelines.exchange import Exchange, Slice, group, read_slices, write_slices
 from pipelines.parts import AttemptPlace, Done, PartWriter, write_part
@@ -200,6 +200,7 @@ def _metadata(winner: Contender, losers: Sequence[Contender]) -> dict[str, objec
         "caption_raw": row.caption_raw,
         "caption_why": row.why,
         "caption_steps": row.steps,
+        "concepts": row.concepts,
         "captions": [candidate._asdict() for candidate in row.captions],
         "morphemes": row.morphemes,
         "source": {

@@ -8,6 +8,7 @@ row count. Readers read only what a manifest lists, so an attempt that died is n
 from __future__ import annotations
 
 import secrets
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -172,8 +173,20 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
                 )
                 pipeline.run().wait_until_finish()
         except Exception as error:
-            raise StageFailed(f"{self.plan.stage}: {_last_line(error)}") from error
+            where = self._note_traceback(error)
+            raise StageFailed(
+                f"{self.plan.stage}: {_last_line(error)}{where}; run the same command to resume"
+            ) from error
         return msgspec.json.decode(storage.read_bytes(result), type=Done)
+
+    def _note_traceback(self, error: Exception) -> str:
+        """Write the traceback beside the attempt's files, if the disk lets us, and say where."""
+        path = storage.join(self.place.path, "error.txt")
+        try:
+            storage.write_bytes(path, "".join(traceback.format_exception(error)).encode())
+        except OSError:
+            return ""  # the disk is what failed
+        return f" (traceback: {path})"
 
     def commit(self, done: Done, *, expected: int | None = None) -> Committed:
         """Check the books, publish the manifest, and clear away attempts that died.

@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from filters.caption_engine import CaptionRules
+from filters.caption_safety import CaptionSafety
 from filters.image import ImageFilter, default_filters
 from filters.near_duplicates import DuplicateRules
 from pipelines.decoder import ImageSettings
@@ -86,6 +87,7 @@ class Workflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sources: Sources
     network: Network = Network()
     screen: CaptionRules = CaptionRules()
+    safety: CaptionSafety = CaptionSafety()
     fetch: ImageSettings = ImageSettings()
     dedupe: DuplicateRules = DuplicateRules()
     select: Select = Select()

@@ -39,8 +39,10 @@ class Reason(StrEnum):
     PAGE_UNDECODABLE = "page_undecodable"
     PAGE_UNPARSABLE = "page_unparsable"
     PAGE_OPTED_OUT = "page_opted_out"
+    PAGE_IDENTIFIER = "page_identifier"
     TABLE_ROW_INVALID = "table_row_invalid"
     URL_REFUSED = "url_refused"
+    URL_IDENTIFIER = "url_identifier"
 
     # Judging the text.
     DUPLICATE_CANDIDATE = "duplicate_candidate"

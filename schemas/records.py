@@ -75,7 +75,8 @@ class CandidateRow(NamedTuple):
 class ScreenedRow(NamedTuple):
     """A candidate with what screening made of it: the caption chosen and cleaned, every score, the outcome.
 
-    ``why`` says what evidence chose the caption; ``steps`` name the cleaning steps that changed it.
+    ``why`` says what evidence chose the caption; ``steps`` name the cleaning steps that changed it; ``concepts`` are the
+    Korean things it names.
     """
 
     candidate_id: str
@@ -95,6 +96,7 @@ class ScreenedRow(NamedTuple):
     caption_raw: str
     why: str
     steps: list[str]
+    concepts: list[str]
     morphemes: int
     outcome: str
     reason: str

@@ -34,6 +34,7 @@ def screened():
         caption_raw="공원에 선 돌하르방",
         why="alt",
         steps=[],
+        concepts=["돌하르방"],
         morphemes=5,
         outcome="keep",
         reason="",

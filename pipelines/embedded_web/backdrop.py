@@ -78,7 +78,13 @@ def _cloud(pen: Pen, rng: random.Random, x: float, y: float, colour: Colour) -> 
     size = rng.uniform(0.06, 0.15)
     for _ in range(rng.randint(4, 7)):
         width = size * rng.uniform(0.5, 1.1)
-        pen.oval(x + rng.uniform(-1.4, 1.4) * size, y + rng.uniform(-0.2, 0.2) * size, width, width * 0.42, clear(colour, 120))
+        pen.oval(
+            x + rng.uniform(-1.4, 1.4) * size,
+            y + rng.uniform(-0.2, 0.2) * size,
+            width,
+            width * 0.42,
+            clear(colour, 120),
+        )
 
 
 def ridge(rng: random.Random, ratio: float, level: float, height: float, steps: int = 40) -> list[Point]:
@@ -111,11 +117,21 @@ def _ground(stage: Stage, level: float, colour: Colour) -> None:
     gradient(stage.image, level, 1.0, light(colour, 0.16), dark(colour, 0.18))
     for _ in range(rng.randint(2, 5)):
         y = rng.uniform(level + 0.03, 1.0)
-        pen.oval(rng.uniform(0, stage.ratio), y, rng.uniform(0.1, 0.4), 0.02 + 0.05 * (y - level), clear(dark(colour, 0.4), 50))
+        pen.oval(
+            rng.uniform(0, stage.ratio),
+            y,
+            rng.uniform(0.1, 0.4),
+            0.02 + 0.05 * (y - level),
+            clear(dark(colour, 0.4), 50),
+        )
     for _ in range(70):
         y = level + (1 - level) * rng.random() ** 0.8
         x, size = rng.uniform(0, stage.ratio), 0.004 + 0.014 * (y - level)
-        pen.line([(x, y), (x + rng.uniform(-1, 1) * size, y - 2 * size)], rng.choice((light(colour, 0.3), dark(colour, 0.3))), 0.003)
+        pen.line(
+            [(x, y), (x + rng.uniform(-1, 1) * size, y - 2 * size)],
+            rng.choice((light(colour, 0.3), dark(colour, 0.3))),
+            0.003,
+        )
 
 
 def _trees(stage: Stage, level: float) -> None:
@@ -147,12 +163,16 @@ def sea(stage: Stage) -> None:
     """Sky over open water with waves."""
     rng = stage.rng
     _sky(stage, stage.horizon)
-    top, bottom = rng.choice((((74, 140, 180), (24, 84, 130)), ((60, 150, 160), (20, 96, 112)), ((96, 130, 170), (40, 66, 110))))
+    top, bottom = rng.choice(
+        (((74, 140, 180), (24, 84, 130)), ((60, 150, 160), (20, 96, 112)), ((96, 130, 170), (40, 66, 110)))
+    )
     gradient(stage.image, stage.horizon, 1.0, top, bottom)
     if rng.random() < 0.6:
         start, width = rng.uniform(-0.3, 0.8) * stage.ratio, rng.uniform(0.3, 0.8)
         island = ridge(rng, width, 0.0, rng.uniform(0.05, 0.16))[:-2]
-        stage.pen.at(start, stage.horizon).poly([(0, 0), *((x, min(y, 0)) for x, y in island), (width, 0)], (86, 108, 112))
+        stage.pen.at(start, stage.horizon).poly(
+            [(0, 0), *((x, min(y, 0)) for x, y in island), (width, 0)], (86, 108, 112)
+        )
     for _ in range(60):
         y = stage.horizon + (1 - stage.horizon) * rng.random()
         x, size = rng.uniform(0, stage.ratio), 0.02 + 0.1 * (y - stage.horizon)
@@ -169,7 +189,9 @@ def coast(stage: Stage) -> None:
     stage.pen.poly([(x, y - 0.015) for x, y in outline], (236, 242, 244, 150))
     stage.pen.poly(outline, shore)
     for _ in range(40):
-        stage.pen.oval(rng.uniform(0, stage.ratio), rng.uniform(level, 1), 0.02, 0.012, mix(shore, dark(shore), rng.random()))
+        stage.pen.oval(
+            rng.uniform(0, stage.ratio), rng.uniform(level, 1), 0.02, 0.012, mix(shore, dark(shore), rng.random())
+        )
 
 
 def yard(stage: Stage) -> None:
@@ -185,18 +207,24 @@ def yard(stage: Stage) -> None:
     for row in range(4):
         for column in range(int(stage.ratio * 14)):
             x = (column + 0.5 * (row % 2) + rng.uniform(0, 0.4)) / 14
-            pen.oval(x, top + height * (0.3 + row * 0.2), 0.03, height * 0.09, mix(wall, (110, 104, 100), rng.random() * 0.7))
+            pen.oval(
+                x, top + height * (0.3 + row * 0.2), 0.03, height * 0.09, mix(wall, (110, 104, 100), rng.random() * 0.7)
+            )
     pen.rect(0, top - 0.025, stage.ratio, top + 0.015, (76, 80, 88))
     for column in range(int(stage.ratio * 22)):
         pen.oval((column + 0.5) / 22, top + 0.015, 0.016, 0.014, (98, 102, 110))
-    earth = (222, 222, 226) if stage.season == "겨울" else rng.choice(((204, 180, 146), (190, 172, 150), (176, 160, 120)))
+    earth = (
+        (222, 222, 226) if stage.season == "겨울" else rng.choice(((204, 180, 146), (190, 172, 150), (176, 160, 120)))
+    )
     _ground(stage, top + height, earth)
 
 
 def room(stage: Stage) -> None:
     """A room with a papered wall, sometimes a lattice door, and a wooden floor."""
     rng, pen = stage.rng, stage.pen
-    wall = rng.choice(((236, 226, 204), (214, 220, 208), (226, 208, 190), (190, 200, 210), (150, 130, 120), (96, 104, 120)))
+    wall = rng.choice(
+        ((236, 226, 204), (214, 220, 208), (226, 208, 190), (190, 200, 210), (150, 130, 120), (96, 104, 120))
+    )
     level = rng.uniform(0.62, 0.84)
     gradient(stage.image, 0, level, light(wall, 0.15), dark(wall, 0.2))
     for _ in range(rng.randint(0, 3)):
@@ -206,7 +234,9 @@ def room(stage: Stage) -> None:
         pen.rect(left, top, left + width, level - 0.02, (246, 238, 218))
         for k in range(1, 6):
             pen.line([(left + width * k / 6, top), (left + width * k / 6, level)], (120, 86, 62), 0.006)
-            pen.line([(left, top + (level - top) * k / 6), (left + width, top + (level - top) * k / 6)], (120, 86, 62), 0.006)
+            pen.line(
+                [(left, top + (level - top) * k / 6), (left + width, top + (level - top) * k / 6)], (120, 86, 62), 0.006
+            )
     wood = rng.choice(((168, 118, 76), (196, 148, 96), (120, 84, 64), (200, 184, 150)))
     _planks(stage, level, wood)
 
@@ -224,7 +254,16 @@ def table(stage: Stage) -> None:
     """A table top seen from above, of wood or covered with a patterned cloth."""
     rng, pen = stage.rng, stage.pen
     base = rng.choice(
-        ((178, 132, 90), (110, 78, 60), (220, 206, 180), (206, 214, 220), (150, 60, 58), (70, 94, 110), (226, 190, 150), (92, 110, 84))
+        (
+            (178, 132, 90),
+            (110, 78, 60),
+            (220, 206, 180),
+            (206, 214, 220),
+            (150, 60, 58),
+            (70, 94, 110),
+            (226, 190, 150),
+            (92, 110, 84),
+        )
     )
     gradient(stage.image, 0, 1, light(base, 0.2), dark(base, 0.12))
     turned = pen.at(stage.ratio / 2, 0.5, turn=rng.uniform(-50, 50))
@@ -317,7 +356,9 @@ def finish(image: Image.Image, rng: random.Random, hour: Light, *, outdoors: boo
     """
     patches = Image.frombytes("L", (5, 4), bytes(56 + value * 144 // 255 for value in rng.randbytes(20)))
     fine = Image.frombytes("L", (48, 36), bytes(108 + value * 40 // 255 for value in rng.randbytes(48 * 36)))
-    small = ImageChops.overlay(patches.resize((96, 72), Image.Resampling.BICUBIC), fine.resize((96, 72), Image.Resampling.BILINEAR))
+    small = ImageChops.overlay(
+        patches.resize((96, 72), Image.Resampling.BICUBIC), fine.resize((96, 72), Image.Resampling.BILINEAR)
+    )
     veil = small.resize(image.size, Image.Resampling.BILINEAR)
     lit = ImageChops.soft_light(image, Image.merge("RGB", (veil, veil, veil)))
     lit = Image.blend(lit, _grain(image.size, rng), 0.055)

@@ -6,7 +6,6 @@ import gzip
 from functools import partial
 from html import escape
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from pipelines.embedded_web import case_web, markup, sites
 from pipelines.embedded_web.canvas import generator
@@ -17,12 +16,15 @@ from pipelines.embedded_web.kinds import KINDS
 from pipelines.embedded_web.markup import FORMS, Shot
 from pipelines.embedded_web.sites import ARTICLES, HIDDEN_ARTICLES, SITES, Site
 from pipelines.embedded_web.sources import SOURCE_PICTURES
-from pipelines.embedded_web.web import Resource, Web, host, text, url
+from pipelines.embedded_web.web import Resource, Web, text, url
 
-_SIZES = ((640, 480), (560, 420), (480, 360), (420, 560), (512, 384), (440, 440), (360, 480), (340, 250), (600, 400)) * 3
-_SIZES += ((800, 600), (1024, 683), (1400, 934))
+_SMALL_SIZES = (
+    *((640, 480), (560, 420), (480, 360), (420, 560), (512, 384)),
+    *((440, 440), (360, 480), (340, 250), (600, 400)),
+)
+_SIZES = (*_SMALL_SIZES * 3, (800, 600), (1024, 683), (1400, 934))
 """Width and height in pixels. Most are small, as on the web, and so that all can be drawn while a demo runs."""
-_BLANK_GIF = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+_BLANK_GIF = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
 _SMALL_WIDTH = 320
 _CAPTION_TRIES = 40
 
@@ -52,13 +54,7 @@ def build(seed: int) -> Web:
         resources[url("archive", path)] = Resource("image/jpeg", partial(encode, look, 720, 540, "jpeg"))
     resources |= case_web.resources(seed, taken)
     resources |= _portal()
-    hosts = tuple(sorted({urlsplit(each).netloc for each in resources} | {host("closed")}))
-    return Web(resources, hosts, (url("portal", "/"),), _sitemaps(), tuple(photos), captions)
-
-
-def _sitemaps() -> tuple[str, ...]:
-    names = {"plain": "/sitemap.xml", "index": "/sitemap_index.xml", "gzip": "/sitemap.xml.gz"}
-    return tuple(url(site.name, names[site.sitemap]) for site in SITES if site.sitemap != "none")
+    return Web(resources, tuple(photos), captions)
 
 
 def _portal() -> dict[str, Resource]:
@@ -96,7 +92,9 @@ def _add_site(site: Site, seed: int, resources: dict[str, Resource], taken: list
 
 
 def _logo(site: Site, seed: int) -> bytes:
-    return encode(random_look(site.kinds[0], generator(seed, site.name, "logo"), f"{seed}/{site.name}/logo"), 64, 64, "png")
+    return encode(
+        random_look(site.kinds[0], generator(seed, site.name, "logo"), f"{seed}/{site.name}/logo"), 64, 64, "png"
+    )
 
 
 def _form_of(site: Site, number: int) -> str:
@@ -162,7 +160,9 @@ def _page(site: Site, title: str, body: str, head: str = "") -> Resource:
 
 def _index(site: Site, titles: list[str]) -> Resource:
     linked = titles[:-HIDDEN_ARTICLES] if site.sitemap != "none" else titles
-    items = "".join(f'<li><a href="/article/{k + 1:02d}.html">{escape(title)}</a></li>' for k, title in enumerate(linked))
+    items = "".join(
+        f'<li><a href="/article/{k + 1:02d}.html">{escape(title)}</a></li>' for k, title in enumerate(linked)
+    )
     return _page(site, "첫 화면", f'<img src="/img/logo.png" alt="로고"><h1>{site.title}</h1><ul>{items}</ul>')
 
 
@@ -175,7 +175,9 @@ def _policy(site: Site) -> dict[str, Resource]:
     if site.sitemap == "plain":
         found[url(site.name, "/sitemap.xml")] = text(plain, "application/xml")
     elif site.sitemap == "gzip":
-        found[url(site.name, "/sitemap.xml.gz")] = Resource("application/gzip", lambda: gzip.compress(plain.encode(), mtime=0))
+        found[url(site.name, "/sitemap.xml.gz")] = Resource(
+            "application/gzip", lambda: gzip.compress(plain.encode(), mtime=0)
+        )
     elif site.sitemap == "index":
         halves = {"/sitemap-1.xml": listed[: ARTICLES // 2], "/sitemap-2.xml": listed[ARTICLES // 2 :]}
         index = "".join(f"<sitemap><loc>{url(site.name, path)}</loc></sitemap>" for path in halves)

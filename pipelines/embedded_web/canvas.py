@@ -60,8 +60,14 @@ def smooth(points: Sequence[Point], steps: int = 5) -> list[Point]:
             t2, t3 = t * t, t * t * t
             curve.append(
                 (
-                    0.5 * (2 * bx + (cx - ax) * t + (2 * ax - 5 * bx + 4 * cx - dx) * t2 + (3 * bx - ax - 3 * cx + dx) * t3),
-                    0.5 * (2 * by + (cy - ay) * t + (2 * ay - 5 * by + 4 * cy - dy) * t2 + (3 * by - ay - 3 * cy + dy) * t3),
+                    0.5
+                    * (
+                        2 * bx + (cx - ax) * t + (2 * ax - 5 * bx + 4 * cx - dx) * t2 + (3 * bx - ax - 3 * cx + dx) * t3
+                    ),
+                    0.5
+                    * (
+                        2 * by + (cy - ay) * t + (2 * ay - 5 * by + 4 * cy - dy) * t2 + (3 * by - ay - 3 * cy + dy) * t3
+                    ),
                 )
             )
     return curve

@@ -97,5 +97,5 @@ def compose(look: Look, words: Words, rng: random.Random) -> str:
     outdoors = look.backdrop in OUTDOORS
     templates = words.outdoors if outdoors else words.indoors
     filled = {name: rng.choice(choices) for name, choices in words.slots.items()}
-    filled |= {"이름": kind.name, "빛": kind.colours[look.colour][0], "수": _COUNTS[look.count], "때": when(look, rng)}
+    filled |= {"이름": kind.name, "빛": kind.colours[look.colour][0], "수": _COUNTS[look.number], "때": when(look, rng)}
     return fill(rng.choice(templates), filled)

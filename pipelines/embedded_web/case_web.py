@@ -7,12 +7,13 @@ import json
 from collections.abc import Callable
 from functools import partial
 
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
 from pipelines.embedded_web import hostile, markup
 from pipelines.embedded_web.backdrop import finish
 from pipelines.embedded_web.canvas import generator
-from pipelines.embedded_web.cases import CASE_GROUPS, CASE_PAGES, FREQUENT_CAPTION, PAGE_CASES, CasePage, Written, case_look
+from pipelines.embedded_web.case_table import CasePage, Written, case_look
+from pipelines.embedded_web.cases import CASE_GROUPS, CASE_PAGES, FREQUENT_CAPTION, PAGE_CASES
 from pipelines.embedded_web.drawing import Look, distinct, draw, encode, jpeg
 from pipelines.embedded_web.markup import Shot
 from pipelines.embedded_web.web import DOMAIN, Resource, text, url
@@ -38,8 +39,17 @@ def _pictures(seed: int, taken: list[int]) -> dict[str, Look]:
 
 
 _SHOWN = frozenset(
-    ("image_too_small", "image_aspect", "image_blurred", "image_bordered", "image_grey", "undecodable")
-    + ("takedown_image", "takedown_other", "opted_out_header")
+    (
+        "image_too_small",
+        "image_aspect",
+        "image_blurred",
+        "image_bordered",
+        "image_grey",
+        "undecodable",
+        "takedown_image",
+        "takedown_other",
+        "opted_out_header",
+    )
 )
 """Dropped cases whose picture is drawn all the same."""
 
@@ -51,12 +61,12 @@ def _photo(look: Look, width: int = SIZE[0], height: int = SIZE[1], form: str = 
 def _sideways(look: Look) -> bytes:
     """Return a JPEG whose pixels lie on their side, and whose Exif orientation 6 says to turn them clockwise."""
     upright = draw(look, 600, 800)
-    return jpeg(upright.transpose(2), orientation=6)
+    return jpeg(upright.transpose(Image.Transpose.ROTATE_90), orientation=6)
 
 
 def _cut_out(look: Look) -> bytes:
     """Return the thing alone, cut out close, with nothing around it."""
-    alone = draw(look._replace(count=1), 480, 480, transparent=True)
+    alone = draw(look._replace(number=1), 480, 480, transparent=True)
     left, top, right, bottom = alone.getbbox() or (0, 0, *alone.size)
     cut = alone.crop((max(0, left - 12), max(0, top - 12), right + 12, bottom + 12))
     grained = finish(cut.convert("RGB"), generator(look.salt, "cut out"), "day", outdoors=False)
@@ -98,7 +108,7 @@ def _own_pictures(looks: dict[str, Look]) -> dict[str, Resource]:
         "format_html": text("<!DOCTYPE html><title>사진이 없습니다</title>", "image/jpeg"),
         "pixels_declared": made("image/png", hostile.huge_png_header),
         "pixels_scans": made("image/jpeg", hostile.many_scans_jpeg),
-        "decoder_crashed": made("image/webp", hostile.greedy_webp),
+        "decoder_crashed": made("image/jpeg", hostile.greedy_jpeg),
         "decoder_timed_out": made("image/gif", hostile.slow_gif),
         "status_404": text("없는 사진입니다.", status=404),
         "status_410": text("지워진 사진입니다.", status=410),
@@ -140,7 +150,10 @@ def _page(page: CasePage) -> Resource:
     declare = page.declared_by == "meta"
     kind = "text/html" if declare else f"text/html; charset={page.charset}"
     return Resource(
-        kind, lambda: markup.page(page.title, f"<p>{page.title}</p>\n{body}", head=head, charset=page.charset, declare=declare)
+        kind,
+        lambda: markup.page(
+            page.title, f"<p>{page.title}</p>\n{body}", head=head, charset=page.charset, declare=declare
+        ),
     )
 
 
@@ -169,15 +182,19 @@ def _fallen_pages() -> dict[str, Resource]:
 def _group_pages() -> dict[str, Resource]:
     found = {}
     for group in CASE_GROUPS:
-        captions = [FREQUENT_CAPTION] * 6 if group.name == "frequent_slogan" else _stairs(len(group.image_urls))
+        captions = [FREQUENT_CAPTION] * 6 if group.name == "frequent_slogan" else _still_lifes(len(group.image_urls))
         shots = [Shot(image, "", caption) for image, caption in zip(group.image_urls, captions, strict=True)]
         found[group.page_url] = _html("한데 묶인 사진들", "\n".join(map(markup.alt, shots)))
     return found
 
 
-def _stairs(count: int) -> list[str]:
-    things = ("항아리", "맷돌", "절구", "지게", "물레", "다듬잇돌", "소반", "등잔", "반닫이", "놋그릇", "병풍", "화로")
-    return [f"할머니 댁 마루에 놓인 오래된 {thing}" for thing in things[:count]]
+_THINGS = ("항아리", "맷돌", "절구", "지게", "물레", "다듬잇돌", "소반", "등잔", "반닫이", "놋그릇", "병풍", "화로")
+
+
+def _still_lifes(number: int) -> list[str]:
+    """Return captions for images that nobody will see."""
+    places = ("할머니 댁 마루", "시골집 광")
+    return [f"{places[k // len(_THINGS)]}에 놓인 오래된 {_THINGS[k % len(_THINGS)]}" for k in range(number)]
 
 
 def _policies() -> dict[str, Resource]:
@@ -188,7 +205,9 @@ def _policies() -> dict[str, Resource]:
         url("shut", "/robots.txt"): text("점검 중입니다.", status=503),
         url("reserved", "/robots.txt"): text("User-agent: *\nAllow: /\n"),
         url("reserved", "/.well-known/tdmrep.json"): text(json.dumps(reserved), "application/json"),
-        **{url(name, "/robots.txt"): text("User-agent: *\nDisallow:\n") for name in ("reset", "slow", "drip", "broken")},
+        **{
+            url(name, "/robots.txt"): text("User-agent: *\nDisallow:\n") for name in ("reset", "slow", "drip", "broken")
+        },
         **{url(name, "/robots.txt"): text("User-agent: *\nDisallow:\n") for name in ("hangup", "archive")},
     }
 
@@ -197,7 +216,9 @@ def links() -> str:
     """Return the list of links that leads a crawl to every case page, as HTML."""
     pages = [page.url for page in CASE_PAGES] + [case.page_url for case in PAGE_CASES]
     pages += [group.page_url for group in CASE_GROUPS]
-    return "<ul>" + "".join(f'<li><a href="{page}">{page.rsplit("/", 1)[-1] or page}</a></li>' for page in pages) + "</ul>"
+    return (
+        "<ul>" + "".join(f'<li><a href="{page}">{page.rsplit("/", 1)[-1] or page}</a></li>' for page in pages) + "</ul>"
+    )
 
 
 def _resource_of(case: Written, own: dict[str, Resource], looks: dict[str, Look]) -> Resource:
@@ -226,7 +247,9 @@ def resources(seed: int, taken: list[int]) -> dict[str, Resource]:
                 found.setdefault(case.image_url, _resource_of(case, own, looks))
     found[url("cases", "/kept/kept_redirect.jpg")] = _photo(looks["kept_redirect"])
     for small in ("kept_srcset-small.jpg", "kept_picture-small.webp"):
-        found[url("cases", f"/kept/{small}")] = _photo(looks[small.split("-")[0]], 320, 240, small.rsplit(".")[-1].replace("jpg", "jpeg"))
+        found[url("cases", f"/kept/{small}")] = _photo(
+            looks[small.split("-")[0]], 320, 240, small.rsplit(".")[-1].replace("jpg", "jpeg")
+        )
     for group in CASE_GROUPS:
         if group.name == "hangup_host":
             found |= {image: text("", "image/jpeg", manner="hangup") for image in group.image_urls}

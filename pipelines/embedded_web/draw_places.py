@@ -14,10 +14,18 @@ PINEWOOD: Colour = (146, 74, 48)
 def dolhareubang(pen: Pen, rng: random.Random, tint: Colour) -> None:
     """A basalt grandfather of Jeju: brimmed hat, bulging eyes, broad nose, hands on the belly."""
     pen.shadow(0.1, 0.98, 0.62, 0.1)
-    pen.curve([(-0.5, 1), (-0.56, 0.5), (-0.5, 0.05), (-0.4, -0.12), (0.4, -0.12), (0.5, 0.05), (0.56, 0.5), (0.5, 1)], tint)
+    pen.curve(
+        [(-0.5, 1), (-0.56, 0.5), (-0.5, 0.05), (-0.4, -0.12), (0.4, -0.12), (0.5, 0.05), (0.56, 0.5), (0.5, 1)], tint
+    )
     pen.curve([(0.12, 1), (0.2, 0.4), (0.14, -0.1), (0.4, -0.12), (0.5, 0.05), (0.56, 0.5), (0.5, 1)], dark(tint, 0.2))
-    pen.curve([(-0.42, 0), (-0.46, -0.4), (-0.38, -0.62), (0.38, -0.62), (0.46, -0.4), (0.42, 0), (0, 0.12)], light(tint, 0.08))
-    pen.curve([(-0.5, -0.55), (-0.42, -0.66), (-0.36, -0.9), (0, -1), (0.36, -0.9), (0.42, -0.66), (0.5, -0.55), (0, -0.46)], dark(tint, 0.14))
+    pen.curve(
+        [(-0.42, 0), (-0.46, -0.4), (-0.38, -0.62), (0.38, -0.62), (0.46, -0.4), (0.42, 0), (0, 0.12)],
+        light(tint, 0.08),
+    )
+    pen.curve(
+        [(-0.5, -0.55), (-0.42, -0.66), (-0.36, -0.9), (0, -1), (0.36, -0.9), (0.42, -0.66), (0.5, -0.55), (0, -0.46)],
+        dark(tint, 0.14),
+    )
     pen.curve([(-0.34, -0.68), (-0.28, -0.88), (0, -0.95), (0.1, -0.88), (-0.1, -0.7)], light(tint, 0.12))
     for side in (-1, 1):
         pen.oval(side * 0.2, -0.33, 0.15, 0.13, dark(tint, 0.5))
@@ -27,10 +35,23 @@ def dolhareubang(pen: Pen, rng: random.Random, tint: Colour) -> None:
     pen.line(arch(0.03, -0.14, 0.13, 0.1, 20, 100), dark(tint, 0.5), 0.025)
     pen.line(arch(0, -0.02, 0.2, 0.07, 20, 160), dark(tint, 0.65), 0.045)
     for side, y in ((-1, 0.34), (1, 0.58)):
-        pen.curve([(side * 0.52, 0.12), (side * 0.58, y), (side * 0.08, y + 0.13), (side * 0.04, y - 0.06), (side * 0.36, y - 0.12)], light(tint, 0.14))
+        pen.curve(
+            [
+                (side * 0.52, 0.12),
+                (side * 0.58, y),
+                (side * 0.08, y + 0.13),
+                (side * 0.04, y - 0.06),
+                (side * 0.36, y - 0.12),
+            ],
+            light(tint, 0.14),
+        )
         pen.line(arch(side * 0.2, y + 0.04, 0.3, 0.11, 30, 150), dark(tint, 0.5), 0.03)
         for finger in range(3):
-            pen.line([(side * 0.06, y - 0.02 + finger * 0.05), (side * 0.16, y - 0.03 + finger * 0.05)], dark(tint, 0.4), 0.015)
+            pen.line(
+                [(side * 0.06, y - 0.02 + finger * 0.05), (side * 0.16, y - 0.03 + finger * 0.05)],
+                dark(tint, 0.4),
+                0.015,
+            )
     for _ in range(70):
         x, y, size = rng.uniform(-0.48, 0.48), rng.uniform(-0.9, 0.96), rng.uniform(0.006, 0.02)
         if abs(x) < 0.32 + 0.16 * (y > 0):
@@ -49,7 +70,10 @@ def cheomseongdae(pen: Pen, rng: random.Random, tint: Colour) -> None:
         half = 0.3 + 0.27 * share**1.7 + (0.02 if course < 2 else 0)
         height = (bottom - top) / courses
         base = mix(tint, dark(tint, 0.25), rng.random() * 0.35)
-        pen.curve([(-half, y), (0, y + 0.02), (half, y), (half, y + height), (0, y + height + 0.02), (-half, y + height)], base)
+        pen.curve(
+            [(-half, y), (0, y + 0.02), (half, y), (half, y + height), (0, y + height + 0.02), (-half, y + height)],
+            base,
+        )
         pen.rect(-half * 0.75, y + 0.01, -half * 0.25, y + height, light(base, 0.16))
         pen.rect(half * 0.55, y, half, y + height, dark(base, 0.24))
         pen.line([(-half, y + height), (0, y + height + 0.025), (half, y + height)], dark(tint, 0.5), 0.012)
@@ -77,7 +101,15 @@ def tiled_roof(pen: Pen, left: float, right: float, eave: float, ridge: float, t
         drop = eave - 0.07 + 0.07 * (1 - (2 * share - 1) ** 2) ** 0.5
         pen.line([(left + inset + (right - left - 2 * inset) * share, ridge), (x, drop)], light(tile, 0.17), 0.018)
         pen.oval(x, drop, 0.016, 0.016, light(tile, 0.4))
-    pen.poly([(left + inset - 0.05, ridge - 0.06), (right - inset + 0.05, ridge - 0.06), (right - inset, ridge + 0.03), (left + inset, ridge + 0.03)], dark(tile, 0.3))
+    pen.poly(
+        [
+            (left + inset - 0.05, ridge - 0.06),
+            (right - inset + 0.05, ridge - 0.06),
+            (right - inset, ridge + 0.03),
+            (left + inset, ridge + 0.03),
+        ],
+        dark(tile, 0.3),
+    )
     pen.line([(left + inset, ridge - 0.02), (right - inset, ridge - 0.02)], light(tile, 0.5), 0.012)
 
 
@@ -129,7 +161,21 @@ def chogajip(pen: Pen, rng: random.Random, tint: Colour) -> None:
     _lattice(pen, -0.14, 0.42, 0.14, 0.94, (246, 236, 208))
     _lattice(pen, -0.66, 0.46, -0.42, 0.76, (246, 236, 208))
     pen.rect(0.38, 0.42, 0.68, 0.96, (96, 68, 50))
-    pen.curve([(-1.06, 0.3), (-0.98, -0.1), (-0.62, -0.48), (0, -0.58), (0.62, -0.48), (0.98, -0.1), (1.06, 0.3), (0.5, 0.24), (0, 0.26), (-0.5, 0.24)], tint)
+    pen.curve(
+        [
+            (-1.06, 0.3),
+            (-0.98, -0.1),
+            (-0.62, -0.48),
+            (0, -0.58),
+            (0.62, -0.48),
+            (0.98, -0.1),
+            (1.06, 0.3),
+            (0.5, 0.24),
+            (0, 0.26),
+            (-0.5, 0.24),
+        ],
+        tint,
+    )
     pen.curve([(-0.8, -0.1), (-0.5, -0.42), (0, -0.53), (0.3, -0.46), (0, -0.3), (-0.5, -0.16)], light(tint, 0.22))
     for _ in range(70):
         x = rng.uniform(-0.9, 0.9)
@@ -147,16 +193,33 @@ def jangseung(pen: Pen, rng: random.Random, tint: Colour) -> None:
     for side, colour in ((-1, tint), (1, mix(tint, (150, 70, 50), 0.45))):
         post = pen.at(side * 0.46, 0, 1, turn=rng.uniform(-5, 5), flip=side > 0)
         post.shadow(0.1, 0.98, 0.4, 0.06)
-        post.curve([(-0.24, 1), (-0.25, 0.2), (-0.3, -0.5), (-0.22, -0.78), (0.22, -0.78), (0.3, -0.5), (0.25, 0.2), (0.24, 1)], colour)
+        post.curve(
+            [
+                (-0.24, 1),
+                (-0.25, 0.2),
+                (-0.3, -0.5),
+                (-0.22, -0.78),
+                (0.22, -0.78),
+                (0.3, -0.5),
+                (0.25, 0.2),
+                (0.24, 1),
+            ],
+            colour,
+        )
         post.poly([(0.08, 1), (0.1, -0.76), (0.22, -0.78), (0.28, -0.5), (0.25, 0.2), (0.24, 1)], dark(colour, 0.2))
         for _ in range(7):
             x = rng.uniform(-0.2, 0.2)
             post.line([(x, 0.1), (x + rng.uniform(-0.02, 0.02), 0.96)], dark(colour, 0.34), 0.012)
         if side < 0:
-            post.poly([(-0.36, -0.66), (0.36, -0.66), (0.24, -0.76), (0.2, -1), (-0.2, -1), (-0.24, -0.76)], (54, 46, 48))
+            post.poly(
+                [(-0.36, -0.66), (0.36, -0.66), (0.24, -0.76), (0.2, -1), (-0.2, -1), (-0.24, -0.76)], (54, 46, 48)
+            )
             post.poly([(-0.24, -0.82), (-0.6, -0.94), (-0.6, -0.84), (-0.24, -0.74)], (54, 46, 48))
         else:
-            post.poly([(-0.28, -0.68), (-0.3, -0.98), (-0.14, -0.84), (0, -1), (0.14, -0.84), (0.3, -0.98), (0.28, -0.68)], (178, 64, 48))
+            post.poly(
+                [(-0.28, -0.68), (-0.3, -0.98), (-0.14, -0.84), (0, -1), (0.14, -0.84), (0.3, -0.98), (0.28, -0.68)],
+                (178, 64, 48),
+            )
         for eye in (-1, 1):
             post.oval(eye * 0.13, -0.42, 0.12, 0.13, (248, 240, 220))
             post.oval(eye * 0.12, -0.4, 0.055, 0.06, BLACK)
@@ -172,7 +235,13 @@ def jangseung(pen: Pen, rng: random.Random, tint: Colour) -> None:
 def seokgatap(pen: Pen, rng: random.Random, tint: Colour) -> None:
     """The three-storeyed stone pagoda of Bulguksa: a double base, three roofs one above another, a finial."""
     pen.shadow(0.1, 0.98, 0.85, 0.07)
-    for left, top, bottom, shade in ((0.74, 0.88, 1, 0.16), (0.6, 0.66, 0.9, 0), (0.66, 0.6, 0.68, -0.14), (0.46, 0.38, 0.62, 0), (0.54, 0.32, 0.4, -0.14)):
+    for left, top, bottom, shade in (
+        (0.74, 0.88, 1, 0.16),
+        (0.6, 0.66, 0.9, 0),
+        (0.66, 0.6, 0.68, -0.14),
+        (0.46, 0.38, 0.62, 0),
+        (0.54, 0.32, 0.4, -0.14),
+    ):
         colour = dark(tint, shade) if shade > 0 else light(tint, -shade)
         pen.rect(-left, top, left, bottom, colour)
         pen.rect(left * 0.3, top, left, bottom, dark(colour, 0.16))
@@ -184,9 +253,28 @@ def seokgatap(pen: Pen, rng: random.Random, tint: Colour) -> None:
         pen.rect(body * 0.25, top, body, foot, dark(tint, 0.2))
         pen.rect(-body * 0.5, top + 0.1, body * 0.1, foot - 0.02, dark(tint, 0.12))
         for step in range(3):
-            pen.rect(-half * (0.62 + 0.1 * step), top + 0.04 - step * 0.03, half * (0.62 + 0.1 * step), top + 0.07 - step * 0.03, dark(tint, 0.1))
-        pen.poly([(-half, top - 0.04), (half, top - 0.04), (half * 1.02, top - 0.09), (half * 0.5, top - 0.17), (-half * 0.5, top - 0.17), (-half * 1.02, top - 0.09)], light(tint, 0.12))
-        pen.poly([(0, top - 0.04), (half, top - 0.04), (half * 1.02, top - 0.09), (half * 0.5, top - 0.17), (0, top - 0.17)], dark(tint, 0.1))
+            pen.rect(
+                -half * (0.62 + 0.1 * step),
+                top + 0.04 - step * 0.03,
+                half * (0.62 + 0.1 * step),
+                top + 0.07 - step * 0.03,
+                dark(tint, 0.1),
+            )
+        pen.poly(
+            [
+                (-half, top - 0.04),
+                (half, top - 0.04),
+                (half * 1.02, top - 0.09),
+                (half * 0.5, top - 0.17),
+                (-half * 0.5, top - 0.17),
+                (-half * 1.02, top - 0.09),
+            ],
+            light(tint, 0.12),
+        )
+        pen.poly(
+            [(0, top - 0.04), (half, top - 0.04), (half * 1.02, top - 0.09), (half * 0.5, top - 0.17), (0, top - 0.17)],
+            dark(tint, 0.1),
+        )
     pen.line([(0, -0.7), (0, -1)], dark(tint, 0.4), 0.03)
     for y, half in ((-0.76, 0.11), (-0.84, 0.09), (-0.91, 0.06), (-0.98, 0.04)):
         pen.ball(0, y, half, 0.03, tint)
@@ -229,12 +317,17 @@ def lighthouse(pen: Pen, rng: random.Random, tint: Colour) -> None:
     pen.poly([(-0.3, 0.78), (-0.18, -0.52), (0.18, -0.52), (0.3, 0.78)], tint)
     for top, bottom in ((-0.2, 0.06), (0.34, 0.58)):
         left, right = 0.18 + 0.12 * (top + 0.52) / 1.3, 0.18 + 0.12 * (bottom + 0.52) / 1.3
-        pen.poly([(-left, top), (left, top), (right, bottom), (-right, bottom)], (250, 248, 244) if tint[1] < 200 else (214, 52, 44))
+        pen.poly(
+            [(-left, top), (left, top), (right, bottom), (-right, bottom)],
+            (250, 248, 244) if tint[1] < 200 else (214, 52, 44),
+        )
     pen.poly([(0.06, 0.78), (0.04, -0.52), (0.18, -0.52), (0.3, 0.78)], (20, 20, 30, 50))
     pen.rect(-0.26, -0.58, 0.26, -0.5, (60, 62, 70))
     pen.rect(-0.14, -0.8, 0.14, -0.58, (255, 236, 150))
     pen.line([(0, -0.8), (0, -0.58)], (60, 62, 70), 0.02)
     pen.poly([(-0.19, -0.8), (0.19, -0.8), (0, -1)], (190, 44, 40))
     for side in (-1, 1):
-        pen.poly([(side * 0.14, -0.72), (side * 1.7, -1.0), (side * 1.7, -0.5), (side * 0.14, -0.66)], (255, 246, 190, 60))
+        pen.poly(
+            [(side * 0.14, -0.72), (side * 1.7, -1.0), (side * 1.7, -0.5), (side * 0.14, -0.66)], (255, 246, 190, 60)
+        )
     pen.rect(-0.08, 0.58, 0.08, 0.78, (70, 56, 50))

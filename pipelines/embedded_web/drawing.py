@@ -29,7 +29,7 @@ class Look(NamedTuple):
     season: str
     hour: str
     weather: str
-    count: int
+    number: int
     salt: str
 
 
@@ -79,13 +79,19 @@ def _pen(image: Image.Image) -> Pen:
 
 def _things(pen: Pen, stage: backdrop.Stage, look: Look) -> None:
     of, rng = KINDS[look.kind], generator(look.salt, "thing")
-    room = stage.ratio / look.count
-    for k in range(look.count):
+    room = stage.ratio / look.number
+    for k in range(look.number):
         tint: Colour = of.colours[look.colour][1]
         tint = mix(tint, (rng.randrange(256), rng.randrange(256), rng.randrange(256)), rng.uniform(0, 0.1))
-        size = min(rng.uniform(*of.size) * (1.15 if look.count == 1 else 0.9), room * (0.5 if look.count == 1 else 0.62))
+        size = min(
+            rng.uniform(*of.size) * (1.15 if look.number == 1 else 0.9), room * (0.5 if look.number == 1 else 0.62)
+        )
         x = room * (k + 0.5) + rng.uniform(-0.5, 0.5) * max(0.04, room - 1.5 * size)
-        y = rng.uniform(0.96, 0.86) - size if look.backdrop not in ("table", "sky", "sea") else _free_height(stage, look, rng, size)
+        y = (
+            rng.uniform(0.96, 0.86) - size
+            if look.backdrop not in ("table", "sky", "sea")
+            else _free_height(stage, look, rng, size)
+        )
         of.draw(pen.at(x, y, size, flip=rng.random() < 0.5 and look.kind != "taegeukgi"), rng, tint)
 
 

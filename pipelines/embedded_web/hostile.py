@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw, ImageFilter
 
 BOMB_SIDE = 30_000
 """Side in pixels that `huge_png_header` declares: 900 million pixels."""
-GREEDY_SIZE = (6_240, 6_400)
-"""A WebP of 39.9 million pixels with transparency: about 900 MiB while it is decoded and laid on white, from 38 bytes.
+GREEDY_SIDE = 6_304
+"""Side in pixels of `greedy_jpeg`: 39.7 million pixels, just under a limit of 40 million.
 
-It stays under a limit of 40 million pixels and needs more than 768 MiB beyond what an idle decoder maps (measured
-with Pillow 12.3: two canvases, one copy as bytes, one as an image, a third for the white ground).
+Its coefficients take 303 MiB (2 bytes each, four components) and its pixels 152 MiB, all of them asked for before a
+block is read. A decoder with less than 455 MiB at its disposal fails at once, however busy the machine is.
 """
 SLOW_COMMENTS = 460_000
 """Comments in `slow_gif`. Pillow joins them by copying all earlier ones: 8 s for 2.8 MB (measured, Pillow 12.3)."""
@@ -34,13 +34,6 @@ def huge_png_header() -> bytes:
     header = struct.pack(">IIBBBBB", BOMB_SIDE, BOMB_SIDE, 8, 2, 0, 0, 0)
     body = zlib.compress(b"\0" * 4096)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
-
-
-def greedy_webp() -> bytes:
-    """Return a tiny WebP that needs more memory than a decoder may use (see `GREEDY_SIZE`)."""
-    out = io.BytesIO()
-    Image.new("RGBA", GREEDY_SIZE, (206, 44, 62, 128)).save(out, "WEBP", lossless=True, quality=0, method=0)
-    return out.getvalue()
 
 
 def slow_gif() -> bytes:
@@ -68,6 +61,31 @@ def _runs(blocks: int) -> Iterator[tuple[int, int]]:
         blocks -= run
 
 
+def _segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+
+
+_ONE_CODE = bytes((1, *[0] * 15))
+"""Of a Huffman table: one code, of one bit."""
+
+
+def greedy_jpeg() -> bytes:
+    """Return a progressive CMYK JPEG that needs more memory than a decoder may use (see `GREEDY_SIDE`)."""
+    components = b"".join(bytes((number, 0x11, 0)) for number in range(1, 5))
+    blocks = (GREEDY_SIDE // 8) ** 2
+    return b"".join(
+        (
+            b"\xff\xd8",
+            _segment(0xDB, bytes((0, *[16] * 64))),
+            _segment(0xC2, struct.pack(">BHHB", 8, GREEDY_SIDE, GREEDY_SIDE, 4) + components),
+            _segment(0xC4, b"\x00" + _ONE_CODE + b"\x00"),
+            _segment(0xDA, bytes((4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 0, 0))),
+            bytes(blocks * 4 // 8),
+            b"\xff\xd9",
+        )
+    )
+
+
 def many_scans_jpeg() -> bytes:
     """Return a progressive grey JPEG of 883 valid scans over 16 million pixels, in some 60 kB.
 
@@ -76,24 +94,22 @@ def many_scans_jpeg() -> bytes:
     blocks = (SCANS_SIDE // 8) ** 2
     assert blocks % _LONGEST_RUN >= 16_384, "the last run has to need symbol 14 too"
 
-    def segment(marker: int, data: bytes) -> bytes:
-        return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
-
     def scan(table: int, start: int, end: int, high: int, low: int, data: bytes) -> bytes:
-        return segment(0xDA, bytes((1, 1, table, start, end, high << 4 | low))) + data
+        return _segment(0xDA, bytes((1, 1, table, start, end, high << 4 | low))) + data
 
-    one_code = bytes((1, *[0] * 15))
     parts = [
         b"\xff\xd8",
-        segment(0xDB, bytes((0, *[16] * 64))),
-        segment(0xC2, struct.pack(">BHHBBBB", 8, SCANS_SIDE, SCANS_SIDE, 1, 1, 0x11, 0)),
-        segment(0xC4, b"\x00" + one_code + b"\x00"),
-        segment(0xC4, b"\x10" + one_code + b"\xe0"),
+        _segment(0xDB, bytes((0, *[16] * 64))),
+        _segment(0xC2, struct.pack(">BHHBBBB", 8, SCANS_SIDE, SCANS_SIDE, 1, 1, 0x11, 0)),
+        _segment(0xC4, b"\x00" + _ONE_CODE + b"\x00"),
+        _segment(0xC4, b"\x10" + _ONE_CODE + b"\xe0"),
         scan(0, 0, 0, 0, 0, b"\x00" * (blocks // 8)),
     ]
     passes = _bits(_runs(blocks))
     for coefficient in range(1, 64):
-        parts += [scan(0, coefficient, coefficient, 0 if low == 13 else low + 1, low, passes) for low in range(13, -1, -1)]
+        parts += [
+            scan(0, coefficient, coefficient, 0 if low == 13 else low + 1, low, passes) for low in range(13, -1, -1)
+        ]
     return b"".join(parts) + b"\xff\xd9"
 
 
@@ -123,7 +139,9 @@ def blurred(picture: Image.Image) -> bytes:
 def two_tone_sign() -> bytes:
     """Return a sign of two colours: sharp, but with hardly any information."""
     image = Image.new("RGB", (480, 480), (252, 252, 252))
-    ImageDraw.Draw(image).polygon([(90, 200), (300, 200), (300, 120), (420, 240), (300, 360), (300, 280), (90, 280)], (30, 90, 170))
+    ImageDraw.Draw(image).polygon(
+        [(90, 200), (300, 200), (300, 120), (420, 240), (300, 360), (300, 280), (90, 280)], (30, 90, 170)
+    )
     return _saved(image, "PNG")
 
 

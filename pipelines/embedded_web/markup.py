@@ -40,9 +40,8 @@ def figcaption(shot: Shot) -> str:
 
 def news(shot: Shot) -> str:
     """Write it as newspapers do: a paragraph of a caption class that opens with a triangle."""
-    return (
-        f'<div class="photo"><img src="{_quoted(shot.src)}"><p class="photo-caption">▲ {_quoted(shot.caption)}</p></div>'
-    )
+    said = f'<p class="photo-caption">▲ {_quoted(shot.caption)}</p>'
+    return f'<div class="photo"><img src="{_quoted(shot.src)}">{said}</div>'
 
 
 def data_src(shot: Shot) -> str:

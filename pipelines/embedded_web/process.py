@@ -11,14 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from pipelines.embedded_web.sites import SITES
-from pipelines.embedded_web.web import DOMAIN, host, url
+from pipelines.embedded_web.sites import SEEDS, hosts, sitemap_urls
+from pipelines.embedded_web.web import DOMAIN, host
 
 _STOP_SECONDS = 5.0
 _CLOSED = "127.0.0.1:1"
 """Where nothing listens: port 1 (tcpmux) is privileged and out of use."""
-_SITEMAPS = {"plain": "/sitemap.xml", "index": "/sitemap_index.xml", "gzip": "/sitemap.xml.gz"}
-"""The sitemap a crawl starts from, by the kind of a site's sitemaps."""
 
 
 class EmbeddedWeb(NamedTuple):
@@ -29,11 +27,6 @@ class EmbeddedWeb(NamedTuple):
     seeds: tuple[str, ...]
     sitemaps: tuple[str, ...]
     hosts: tuple[str, ...]
-
-
-def sitemap_urls() -> tuple[str, ...]:
-    """Return the sitemaps that a crawl starts from."""
-    return tuple(url(site.name, _SITEMAPS[site.sitemap]) for site in SITES if site.sitemap != "none")
 
 
 @contextmanager
@@ -62,9 +55,9 @@ def serve(seed: int) -> Iterator[EmbeddedWeb]:
             yield EmbeddedWeb(
                 port,
                 {DOMAIN: here, host("closed"): _CLOSED},
-                (url("portal", "/"),),
+                SEEDS,
                 sitemap_urls(),
-                tuple(host(site.name) for site in SITES),
+                hosts(),
             )
         finally:
             child.stdin.close()

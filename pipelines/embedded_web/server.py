@@ -18,6 +18,7 @@ _ENDLESS_CHUNK = bytes(64 * 1024)
 _ENDLESS_CHUNKS = 4_096
 """An endless body ends after 256 MiB all the same, in case nobody hangs up."""
 _NOT_FOUND = Resource("text/html; charset=utf-8", lambda: "<p>찾으시는 쪽이 없습니다.</p>".encode(), 404)
+_STALL_SECONDS = 60.0
 _DRAWING_THREADS = 2
 
 
@@ -35,7 +36,9 @@ class Server:
         Raises:
             OSError: the port is taken.
         """
-        runner = web.ServerRunner(web.Server(self._answer, access_log=None), handle_signals=False)
+        runner = web.ServerRunner(
+            web.Server(self._answer, access_log=None, handler_cancellation=True), handle_signals=False
+        )
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
         await site.start()
@@ -75,10 +78,10 @@ def _hang_up(request: web.BaseRequest) -> None:
 
 
 async def _stall(request: web.BaseRequest, resource: Resource) -> web.StreamResponse:
-    """Say nothing until the client is gone."""
+    """Say nothing until the client is gone, which cancels this, or for `_STALL_SECONDS`."""
     del resource
-    while request.transport is not None and not request.transport.is_closing():
-        await asyncio.sleep(0.1)
+    await asyncio.sleep(_STALL_SECONDS)
+    _hang_up(request)
     return web.Response()
 
 

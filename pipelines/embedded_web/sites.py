@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pipelines.embedded_web.web import host, url
 
 ARTICLES = 12
 """Articles of each site, beside its index."""
@@ -29,20 +30,97 @@ class Site(NamedTuple):
 
 
 SITES: tuple[Site, ...] = (
-    Site("jeju", "제주 바람길", ("dolhareubang", "haenyeo", "gamgyul", "hallasan", "seongsan", "yuchae"), ("alt", "figcaption"), sitemap="plain"),
-    Site("hanbok", "우리옷 이야기", ("hanbok", "seonbi", "gomusin", "buchae", "taegeukseon"), ("figcaption", "title", "alt")),
-    Site("museum", "온누리 박물관", ("dalhangari", "cheongja", "hahoetal", "seokgatap", "tiger"), ("figcaption", "json_ld", "alt"), sitemap="index"),
-    Site("market", "장날 지도", ("gamgyul", "gomusin", "songpyeon", "jangdokdae", "gimbap"), ("data_src", "data_original"), sitemap="gzip"),
+    Site(
+        "jeju",
+        "제주 바람길",
+        ("dolhareubang", "haenyeo", "gamgyul", "hallasan", "seongsan", "yuchae"),
+        ("alt", "figcaption"),
+        sitemap="plain",
+    ),
+    Site(
+        "hanbok",
+        "우리옷 이야기",
+        ("hanbok", "seonbi", "gomusin", "buchae", "taegeukseon"),
+        ("figcaption", "title", "alt"),
+    ),
+    Site(
+        "museum",
+        "온누리 박물관",
+        ("dalhangari", "cheongja", "hahoetal", "seokgatap", "tiger"),
+        ("figcaption", "json_ld", "alt"),
+        sitemap="index",
+    ),
+    Site(
+        "market",
+        "장날 지도",
+        ("gamgyul", "gomusin", "songpyeon", "jangdokdae", "gimbap"),
+        ("data_src", "data_original"),
+        sitemap="gzip",
+    ),
     Site("food", "손맛 부엌", ("kimchi", "bibimbap", "tteokguk", "songpyeon", "gimbap"), ("srcset", "alt", "picture")),
-    Site("news", "한빛일보", ("sungnyemun", "taegeukgi", "haenyeo", "hallasan", "lantern"), ("news", "og_image"), sitemap="plain"),
+    Site(
+        "news",
+        "한빛일보",
+        ("sungnyemun", "taegeukgi", "haenyeo", "hallasan", "lantern"),
+        ("news", "og_image"),
+        sitemap="plain",
+    ),
     Site("blog", "느린 산책", ("pine", "magpie", "hanok", "lighthouse", "yuchae"), ("alt", "aria", "figcaption")),
-    Site("travel", "두 발로 걷는 여행", ("cheomseongdae", "seongsan", "lighthouse", "hanok", "sungnyemun"), ("data_lazy_src", "alt", "news"), base="/photo/"),
-    Site("nature", "숲과 들", ("pine", "mugunghwa", "magpie", "tiger", "hallasan"), ("picture", "figcaption"), sitemap="plain"),
-    Site("village", "옛 마을 지킴이", ("jangseung", "sotdae", "chogajip", "jangdokdae", "dolhareubang"), ("figcaption", "alt", "title")),
+    Site(
+        "travel",
+        "두 발로 걷는 여행",
+        ("cheomseongdae", "seongsan", "lighthouse", "hanok", "sungnyemun"),
+        ("data_lazy_src", "alt", "news"),
+        base="/photo/",
+    ),
+    Site(
+        "nature",
+        "숲과 들",
+        ("pine", "mugunghwa", "magpie", "tiger", "hallasan"),
+        ("picture", "figcaption"),
+        sitemap="plain",
+    ),
+    Site(
+        "village",
+        "옛 마을 지킴이",
+        ("jangseung", "sotdae", "chogajip", "jangdokdae", "dolhareubang"),
+        ("figcaption", "alt", "title"),
+    ),
     Site("festival", "잔치 한마당", ("kite", "lantern", "hahoetal", "janggu", "paengi", "geobukseon"), ("news", "alt")),
-    Site("euckr", "향토 사랑방", ("jangseung", "kimchi", "cheomseongdae", "janggu", "seokgatap"), ("table", "alt"), "euc-kr", "header"),
-    Site("cp949", "골목 커피숖 사진첩", ("buchae", "dalhangari", "bibimbap", "mugunghwa", "taegeukseon"), ("title", "alt", "figcaption"), "cp949", "meta"),
+    Site(
+        "euckr",
+        "향토 사랑방",
+        ("jangseung", "kimchi", "cheomseongdae", "janggu", "seokgatap"),
+        ("table", "alt"),
+        "euc-kr",
+        "header",
+    ),
+    Site(
+        "cp949",
+        "골목 커피숖 사진첩",
+        ("buchae", "dalhangari", "bibimbap", "mugunghwa", "taegeukseon"),
+        ("title", "alt", "figcaption"),
+        "cp949",
+        "meta",
+    ),
 )
+
+OTHER_HOSTS = ("archive", "broken", "cases", "closed", "drip", "hangup", "portal", "reserved", "reset", "shut", "slow")
+"""Names of the hosts beside the sites: the portal, and those that the cases need."""
+SEEDS = (url("portal", "/"),)
+"""Where a crawl starts."""
+_SITEMAPS = {"plain": "/sitemap.xml", "index": "/sitemap_index.xml", "gzip": "/sitemap.xml.gz"}
+
+
+def sitemap_urls() -> tuple[str, ...]:
+    """Return the sitemaps that a crawl starts from, one of each site that has any."""
+    return tuple(url(site.name, _SITEMAPS[site.sitemap]) for site in SITES if site.sitemap != "none")
+
+
+def hosts() -> tuple[str, ...]:
+    """Return the full names of all hosts, sorted."""
+    return tuple(sorted(host(name) for name in (*OTHER_HOSTS, *(site.name for site in SITES))))
+
 
 OPENINGS: tuple[str, ...] = (
     "이번 글에서는 {하나|과} {둘|을} 찾아 나선 이야기를 담았습니다.",
@@ -62,4 +140,10 @@ CLOSINGS: tuple[str, ...] = (
     "찾아가는 길은 누리집 첫 화면의 지도를 보시면 됩니다.",
     "사진을 쓰실 때에는 출처를 밝혀 주십시오.",
 )
-TITLES: tuple[str, ...] = ("{하나|과} {둘} 사이에서", "{하나} 곁의 하루", "{둘|을} 만나러 간 길", "{하나} 사진 모음", "{하나}, 그리고 {둘}")
+TITLES: tuple[str, ...] = (
+    "{하나|과} {둘} 사이에서",
+    "{하나} 곁의 하루",
+    "{둘|을} 만나러 간 길",
+    "{하나} 사진 모음",
+    "{하나}, 그리고 {둘}",
+)

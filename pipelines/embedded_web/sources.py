@@ -94,7 +94,12 @@ def _add_headless(out: io.BytesIO, page_url: str) -> None:
 
 def _rows() -> list[tuple[str, str]]:
     gimbap = (url("archive", "/table/gimbap.jpg"), "소풍날 아침에 싼 김밥을 접시에 가지런히 담았다.")
-    return [gimbap, gimbap, ("", "주소가 빠진 줄에 남은 설명"), ("ftp://ftp.harubang.test/table.jpg", "내려받을 수 없는 주소의 사진")]
+    return [
+        gimbap,
+        gimbap,
+        ("", "주소가 빠진 줄에 남은 설명"),
+        ("ftp://ftp.harubang.test/table.jpg", "내려받을 수 없는 주소의 사진"),
+    ]
 
 
 def _csv() -> str:

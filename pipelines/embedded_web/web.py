@@ -25,12 +25,9 @@ class Resource(NamedTuple):
 
 
 class Web(NamedTuple):
-    """All of it. ``seeds`` and ``sitemaps`` are where a crawl starts; ``photos`` the URLs of distinct drawn images."""
+    """All of it, by URL. ``photos`` are the URLs of the sites' drawn images, all distinct; ``captions`` theirs."""
 
     resources: dict[str, Resource]
-    hosts: tuple[str, ...]
-    seeds: tuple[str, ...]
-    sitemaps: tuple[str, ...]
     photos: tuple[str, ...]
     captions: dict[str, str]
 

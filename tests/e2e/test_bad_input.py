@@ -6,8 +6,8 @@ import stat
 import pytest
 
 GOOD = """name: x
-sources: {{warc: [{warc}]}}
-network: {{contact: "mailto:ops@example.org"}}
+sources: {warc: [WARC]}
+network: {contact: "mailto:ops@example.org"}
 """
 
 CASES = {
@@ -23,11 +23,11 @@ CASES = {
     "not YAML": ("name: [x\n", [], "not YAML"),
     "not a mapping": ("- x\n", [], "a workflow is a mapping"),
     "no source": ("name: x\nsources: {}\n", [], "sources is empty; give warc, crawl, tables or embedded_web"),
-    "missing source file": (GOOD.replace("{warc}", "{warc}.gone"), [], "there is no such file; mend the path"),
-    "empty source file": (GOOD.replace("{warc}", "{empty}"), [], "the file is empty; give one with content"),
+    "missing source file": (GOOD.replace("WARC", "WARC.gone"), [], "there is no such file; mend the path"),
+    "empty source file": (GOOD.replace("WARC", "EMPTY"), [], "the file is empty; give one with content"),
     "no contact": (GOOD.split("network")[0], [], "network.contact: set a URL or mail address"),
     "bad override": (GOOD, ["--set", "pack"], "--set pack: write key=value"),
-    "unknown table ending": ("name: x\nsources: {{tables: [{{path: {empty}}}]}}\n", [], "the file is empty"),
+    "unknown table ending": (GOOD.replace("warc: [WARC]", "tables: [{path: WARC}]"), [], "rename it to end in one of parquet"),
     "refused engine": (GOOD, ["--", "--runner=DaskRunner"], "refused, it loses data silently"),
     "refused mode": (GOOD, ["--", "--direct_running_mode=multi_threading"], "use multi_processing"),
 }
@@ -40,9 +40,7 @@ def test_one_line_exit_2_and_nothing_written(name, tmp_path, call):
     warc.write_bytes(b"WARC/1.0\r\n")
     empty.write_bytes(b"")
     workflow = tmp_path / "w.yaml"
-    workflow.write_text(
-        text.replace("{warc}", str(warc)).replace("{empty}", str(empty)).replace("{{", "{").replace("}}", "}")
-    )
+    workflow.write_text(text.replace("WARC", str(warc)).replace("EMPTY", str(empty)))
     out = tmp_path / "out"
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     beam = arguments[len(options) :]
@@ -71,7 +69,7 @@ def test_no_permission_is_told(tmp_path, call):
     workflow = tmp_path / "w.yaml"
     warc = tmp_path / "a.warc"
     warc.write_bytes(b"WARC/1.0\r\n")
-    workflow.write_text(GOOD.format(warc=warc))
+    workflow.write_text(GOOD.replace("WARC", str(warc)))
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     done = call("run", workflow, "--out", tmp_path / "out")
     assert (done.code, "cannot be written to" in done.err) == (2, True)
@@ -80,7 +78,7 @@ def test_no_permission_is_told(tmp_path, call):
 def test_an_out_that_is_a_file_is_told(tmp_path, call):
     workflow, warc, out = tmp_path / "w.yaml", tmp_path / "a.warc", tmp_path / "out"
     warc.write_bytes(b"WARC/1.0\r\n")
-    workflow.write_text(GOOD.format(warc=warc))
+    workflow.write_text(GOOD.replace("WARC", str(warc)))
     out.write_text("mine")
     done = call("run", workflow, "--out", out)
     assert done.code == 2

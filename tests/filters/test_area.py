@@ -11,14 +11,14 @@ SIDE = st.integers(1, 120)
 
 @settings(max_examples=60, deadline=None)
 @given(SIDE, SIDE, st.floats(0.01, 1), st.floats(0.01, 1), st.sampled_from([(), (3,), (4,)]), st.integers(0, 2**32))
-def test_it_is_opencvs_within_one_level(width, height, across, down, channels, seed):
+def test_it_is_opencvs_within_three_levels(width, height, across, down, channels, seed):
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, *channels), dtype=np.uint8)
     size = (max(1, round(width * across)), max(1, round(height * down)))
     ours = area_average(pixels, size)
     theirs = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     assert ours.shape == theirs.shape
     # Each of the two passes rounds its weights, to 1/512 of a level per level of contrast, and its result.
-    assert np.abs(ours.astype(int) - theirs).max() <= 2
+    assert np.abs(ours.astype(int) - theirs).max() <= 3
 
 
 def test_a_flat_picture_stays_flat():

@@ -16,6 +16,7 @@ from filters.caption import MAX_FURNITURE_CHARACTERS, caption_text, is_control, 
         "썸네일이미지",
         "상품 상세 이미지",
         "크게 보기",
+        "자료사진",
         "예제 이미지",
         "",
     ],
@@ -26,7 +27,8 @@ def test_picture_words(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["다음", "로고", "닫기 버튼", "main banner", "[주의]", "작은 정보", "맨위로 이동", "카카오톡 공유하기"]
+    "text",
+    ["다음", "로고", "닫기 버튼", "main banner", "[주의]", "작은 정보", "맨위로 이동", "카카오톡 공유하기", "QR코드"],
 )
 def test_controls(text):
     assert is_furniture(text)
@@ -50,3 +52,16 @@ def test_counts_letters():
     record = caption_text("VS Code 명령 3", ("space",))
     assert (record.hangul, record.letters, record.steps) == (2, 8, ("space",))
     assert caption_text("").letters == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["존재하지 않는 이미지입니다.", "이미지를 불러올 수 없습니다", "등록된 이미지가 없습니다", "이미지 준비중입니다"],
+)
+def test_texts_that_stand_where_no_image_is(text):
+    assert is_furniture(text)
+
+
+@pytest.mark.parametrize("text", ["사진을 찾는 관광객", "그림이 없는 벽", "사진을 등록하는 회원"])
+def test_texts_about_pictures(text):
+    assert not is_furniture(text)

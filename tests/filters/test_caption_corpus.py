@@ -22,7 +22,7 @@ def test_text_key():
     [
         ("제주시 101번 버스 시간표", "서귀포시 202번 버스 시간표"),
         ("서울 3월 날씨", "부산 12월 날씨"),
-        ("강남점 매장 전경", "홍대점 매장 전경"),
+        ("강남점 1층 매장", "홍대점 2층 매장"),
         ("슬라이드 3", "슬라이드 12"),
     ],
 )
@@ -30,7 +30,7 @@ def test_one_template(one, other):
     assert template_key(one) == template_key(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("게시판 목록조회", "커뮤니티 목록조회"), ("첨성대 야경", "경복궁 야경")])
+@pytest.mark.parametrize(("one", "other"), [("일지관리 목록조회", "일정관리 목록조회"), ("첨성대 야경", "경복궁 야경")])
 def test_two_templates(one, other):
     assert template_key(one) != template_key(other)
 

@@ -106,4 +106,5 @@ def test_thresholds():
     assert outcome(CaptionRepetition(max_repeated_share=0.5), "제주 제주 제주 부산") is Outcome.KEEP
     assert outcome(CaptionRepetition(max_repeated_share=0.5), "제주 제주 제주 제주") is Outcome.DROP
     assert outcome(CaptionFurniture(max_stem_words=2), "도로 전경 3") is Outcome.DROP
-    assert outcome(CaptionFurniture(), "도로 전경 3") is Outcome.KEEP
+    assert outcome(CaptionFurniture(max_stem_words=1), "도로 전경 3") is Outcome.KEEP
+    assert outcome(CaptionFurniture(), "남산 도로 전경 3") is Outcome.KEEP

@@ -77,6 +77,10 @@ def found(text: str) -> list[str]:
         # another root
         ("낙관적인 전망", []),
         ("부산스럽게 움직인다", []),
+        # a noun of one syllable behind makes another word, unless it is one of place, part or dish
+        ("전주곡 연주", []),
+        ("독도법 교육", []),
+        ("곰탕집 앞", ["곰탕"]),
     ],
 )
 def test_a_concept_is_found_whatever_stands_around_it(text: str, expected: list[str]) -> None:

@@ -234,6 +234,7 @@ CAPTION_PARAGRAPHS = {
     "DocBook figure": "<div class=figure><p class=title><b>석상</b></p>"
     "<div class=figure-contents><div class=mediaobject><img src=a.jpg></div></div></div>",
     "DocBook mediaobject": "<div class=mediaobject><img src=a.jpg><div class=caption><p>석상</p></div></div>",
+    "past other text": "<div><img src=a.jpg><p>홍길동 기자</p><p class=photo_caption>석상</p></div>",
     "before the image": "<div><p class=photo_caption>석상</p><img src=a.jpg></div>",
     "orphan figcaption": "<div><img src=a.jpg><figcaption>석상</figcaption></div>",
     "em after": "<p><img src=a.jpg><em>석상</em></p>",

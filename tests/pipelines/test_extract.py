@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from filters.harvest import PageHarvest
 from pipelines import extract
 from pipelines.extract import (
     ExtractUnit,
@@ -12,7 +13,6 @@ from pipelines.extract import (
     extract_row,
     extract_unit,
     failure,
-    unit_identity,
     where_raised,
 )
 from pipelines.link_table import LinkRow
@@ -146,6 +146,13 @@ def test_a_page_that_may_not_or_cannot_be_read_is_in_the_ledger(page, reason, de
     assert detail in row.detail
     assert (row.source, row.source_offset) == ("/data/a.warc.gz", 17)
     assert (found.page.outcome, found.page.reason, found.page.detail) == ("drop", reason, row.detail)
+
+
+def test_a_page_the_parser_refuses_is_in_the_ledger(monkeypatch):
+    nothing = PageHarvest("", (), (), (), (), (), (), problem="ValueError: refused")
+    monkeypatch.setattr(extract, "harvest", lambda *page, **options: nothing)
+    (row,) = extracted(record()).candidates
+    assert (row.unit, row.reason, row.detail) == ("page", Reason.PAGE_UNPARSABLE, "ValueError: refused")
 
 
 def test_an_opt_out_for_another_agent_is_not_ours():
@@ -370,8 +377,3 @@ def test_no_sources_are_no_work(tmp_path):
     with make_pipeline(PipelineOptions([])) as pipeline:
         extract.expand(pipeline, [], ExtractUnit(place, agent="harubang"))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_source_is_known_by_its_name_size_time_and_columns():
-    unit = SourceUnit("table", "/x/t.csv", 5, "url", "caption", "")
-    assert unit_identity(unit, 1.5) == ["table", "t.csv", 5, 1.5, "url", "caption", ""]

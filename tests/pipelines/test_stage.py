@@ -255,8 +255,10 @@ def test_a_job_that_raises_fails_the_stage_with_one_line(attempt):
         attempt.run(lambda p: p | beam.Create([7]) | beam.Map(raises))
     message = str(failed.value)
     assert message.startswith("some: RuntimeError: the 7th unit")
+    assert message.endswith("; run the same command to resume")
     assert "\n" not in message
     assert failed.value.exit_code == 3
+    assert "and more of it" in (Path(attempt.place.path) / "error.txt").read_text()
     assert committed(attempt.plan) is None
 
 

@@ -29,7 +29,7 @@ from schemas.reasons import Outcome, Reason
 
 # What the demo's workflow sets: the cases are made for these limits.
 SETTINGS = ImageSettings(
-    max_side=512, max_pixels=40_000_000, max_bytes=3 * 2**20, decode_seconds=6.0, memory_mib=768, processes=2
+    max_side=512, max_pixels=40_000_000, max_bytes=3 * 2**20, decode_seconds=3.0, memory_mib=320, processes=2
 )
 FILTERS = (
     ImageMinSide(min_side=128),
@@ -85,7 +85,10 @@ def outcome(row):
 
 def asked_for(case):
     """Whether the case is decided by asking for its image."""
-    judged_before = case.reason.startswith("caption_") or case.reason in (Reason.URL_REFUSED, Reason.DUPLICATE_CANDIDATE)
+    judged_before = case.reason.startswith("caption_") or case.reason in (
+        Reason.URL_REFUSED,
+        Reason.DUPLICATE_CANDIDATE,
+    )
     return bool(case.image_url) and not judged_before
 
 
@@ -170,7 +173,9 @@ def test_takedowns_are_cases_of_their_own():
 
 def test_kept_cases_cover_every_caption_kind_and_charset():
     kept = {case.name for page in CASE_PAGES for case in page.cases if not case.reason}
-    assert {f"kept_{form}" for form in ("alt", "title", "figcaption", "caption_paragraph", "og_image", "json_ld")} <= kept
+    assert {
+        f"kept_{form}" for form in ("alt", "title", "figcaption", "caption_paragraph", "og_image", "json_ld")
+    } <= kept
     assert {page.charset for page in CASE_PAGES} == {"utf-8", "euc-kr", "cp949"}
 
 

@@ -1,0 +1,218 @@
+import numpy as np
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters.near_duplicates import DuplicateRules, clusters, content_ids, hash_words
+from filters.near_duplicates import Images as Columns
+from filters.union_find import labels
+from pipelines import dedupe
+from pipelines.dedupe import Edges, JoinEdges, hash_table, in_chunks, prefix_bits, run_dedupe, spread
+from pipelines.parts import read_rows, write_part
+from pipelines.stage import Attempt, StagePlan
+from pipelines.storage import join
+from schemas.identity import sha256_hex
+from schemas.records import ClusterRow, ImageRow
+
+RULES = DuplicateRules()
+
+
+@pytest.fixture(scope="module")
+def picture():
+    """Return the row of an image of content ``content`` whose hashes are ``flips`` bits from those of ``base``."""
+
+    def picture(number, content, base=0, flips=0, *, pixels=100, clear=64, outcome="keep"):
+        rng = np.random.default_rng(base)
+        short, long = (int.from_bytes(rng.bytes(size), "big") for size in (8, 32))
+        mask = sum(1 << 5 * n for n in range(flips))
+        return ImageRow(
+            image_url=f"http://a.kr/{number}.jpg",
+            final_url=f"http://a.kr/{number}.jpg",
+            fetched_at="2026-01-01T00:00:01Z",
+            http_status=200,
+            address="127.0.0.1",
+            consent=[],
+            outcome=outcome,
+            reason="" if outcome == "keep" else "http_status",
+            detail="",
+            raw_sha256=sha256_hex(str(content).encode()),
+            raw_bytes=1,
+            raw_format="JPEG",
+            stored_sha256="",
+            stored_bytes=1,
+            width=10,
+            height=10,
+            original_width=pixels,
+            original_height=10,
+            orientation=1,
+            frames=1,
+            reencoded=True,
+            phash=f"{short ^ mask:016x}" if outcome == "keep" else "",
+            phash256=f"{long ^ mask:064x}" if outcome == "keep" else "",
+            dhash="",
+            clear_bits=clear,
+            scores=[],
+            staging="",
+            staging_offset=0,
+            staging_length=0,
+        )
+
+    return picture
+
+
+def run(root, rows, cuts):
+    """Match ``rows`` cut into ``cuts`` parts; return the cluster rows by URL and the tallies."""
+    plan = StagePlan(stage="dedupe", covers={"cuts": cuts}, root=str(root))
+    attempt = Attempt(plan=plan, name="attempt-1", options=PipelineOptions([]))
+    parts = [write_part(attempt.place, "images", cut, ImageRow, rows[cut::cuts]) for cut in range(cuts)]
+    kept = [row for row in rows if row.outcome == "keep"]
+    done = run_dedupe(attempt, [join(plan.folder, part.path) for part in parts], len(kept), RULES)
+    attempt.commit(done, expected=len(kept))
+    found = [
+        row
+        for part in done.parts
+        if part.table == "clusters"
+        for row in read_rows(join(plan.folder, part.path), ClusterRow)
+    ]
+    assert len(found) == len(kept)
+    return {row.image_url: row for row in found}, dict(done.tallies)
+
+
+def expected(rows):
+    """Return what `clusters` says of the kept ``rows``, by URL."""
+    rows = [row for row in rows if row.outcome == "keep"]
+    ids = content_ids([row.raw_sha256 for row in rows])
+    columns = Columns(
+        ids,
+        hash_words([row.phash for row in rows], 64)[:, 0],
+        hash_words([row.phash256 for row in rows], 256),
+        np.array([row.clear_bits for row in rows]),
+        np.array([row.original_width * row.original_height for row in rows]),
+    )
+    found = clusters(columns, RULES)
+    digest = {int(identity): row.raw_sha256 for identity, row in zip(ids, rows, strict=True)}
+    shown = {}
+    for row in sorted(rows, key=lambda r: r.image_url):
+        shown.setdefault(row.raw_sha256, row.image_url)
+    return {
+        row.image_url: (
+            digest[int(found.representative[at])],
+            shown[digest[int(found.representative[at])]],
+            str(found.match[at]),
+            int(found.distance[at]),
+            int(found.verify_distance[at]),
+            int(found.size[at]),
+        )
+        for at, row in enumerate(rows)
+    }
+
+
+def as_said(row):
+    return row.cluster, row.representative_url, row.match, row.distance, row.verify_distance, row.size
+
+
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(
+    drawn=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(1, 3)), min_size=1, max_size=25),
+    order=st.randoms(use_true_random=False),
+    cuts=st.integers(1, 4),
+)
+def test_the_stage_finds_what_one_process_finds_whatever_the_split(tmp_path_factory, picture, drawn, order, cuts):
+    rows = [
+        picture(n, (base, flips, pixels), base, flips, pixels=pixels, clear=10 if base == 3 else 64)
+        for n, (base, flips, pixels) in enumerate(drawn)
+    ]
+    rows += [picture(100 + n, "lost", outcome="drop") for n in range(3)]
+    order.shuffle(rows)
+    found, tallies = run(tmp_path_factory.mktemp("dedupe"), rows, cuts)
+    assert {url: as_said(row) for url, row in found.items()} == expected(rows)
+    assert tallies == {"in": len(drawn), "keep": len(drawn)}
+
+
+def test_exact_near_and_unique_images_with_their_evidence(tmp_path, picture):
+    rows = [
+        picture(1, "big", flips=0, pixels=200),
+        picture(2, "big", flips=0, pixels=200),
+        picture(3, "small", flips=4, pixels=100),
+        picture(4, "another", base=1),
+        picture(5, "plain", base=2, clear=31),
+        picture(6, "plain as well", base=2, clear=31),
+        picture(7, "at the limit", base=4, clear=32),
+        picture(8, "at the limit as well", base=4, flips=6, clear=32),
+        picture(9, "beyond", base=5),
+        picture(10, "beyond as well", base=5, flips=7),
+    ]
+    found, _ = run(tmp_path, rows, 3)
+    told = {int(url[12:-4]): row for url, row in found.items()}
+    assert [told[n].match for n in range(1, 11)] == ["exact"] * 2 + ["near"] + ["unique"] * 3 + [
+        told[7].match,
+        told[8].match,
+        "unique",
+        "unique",
+    ]
+    assert {told[7].match, told[8].match} == {"exact", "near"}
+    assert told[3] == ClusterRow(
+        "http://a.kr/3.jpg", sha256_hex(b"big"), "http://a.kr/1.jpg", "near", "phash", "phash256", 4, 4, 3
+    )
+    assert (told[2].cluster, told[2].proposed_by, told[2].confirmed_by) == (sha256_hex(b"big"), "sha256", "sha256")
+    assert told[2].representative_url == "http://a.kr/1.jpg"
+    assert (told[4].proposed_by, told[4].size, told[4].cluster) == ("", 1, sha256_hex(b"another"))
+
+
+@pytest.mark.parametrize("outcomes", [[], ["drop"]])
+def test_no_image_no_cluster(tmp_path, picture, outcomes):
+    found, tallies = run(tmp_path, [picture(n, n, outcome=outcome) for n, outcome in enumerate(outcomes)], 1)
+    assert (found, tallies) == ({}, {})
+
+
+# Its parts
+
+
+def test_the_table_of_a_part_holds_kept_images_only(tmp_path, picture, attempt):
+    rows = [picture(1, "a", pixels=30), picture(2, "b", outcome="drop")]
+    part = write_part(attempt.place, "images", 0, ImageRow, rows)
+    table = hash_table(join(attempt.plan.folder, part.path))
+    assert table["image_url"].to_pylist() == ["http://a.kr/1.jpg"]
+    assert table["pixels"].to_pylist() == [300]
+    assert table["id"].to_pylist() == content_ids([rows[0].raw_sha256]).tolist()
+    assert [f"{table[f'word{n}'][0].as_py():016x}" for n in range(4)] == [
+        rows[0].phash256[at : at + 16] for at in range(0, 64, 16)
+    ]
+
+
+def test_equal_values_meet_and_close_ones_are_spread():
+    values = np.arange(1000, dtype=np.uint64)
+    places = spread(values, 8)
+    assert np.array_equal(places, spread(values, 8))
+    assert set(places.tolist()) == set(range(8))
+    assert np.bincount(places).max() < 200
+    assert spread(np.array([-1, 5], np.int64), 3).tolist() == spread(np.array([-1, 5], np.int64), 3).tolist()
+
+
+def test_edges_travel_in_pieces(monkeypatch):
+    monkeypatch.setattr(dedupe, "_EDGES_AT_ONCE", 2)
+    pieces = list(in_chunks(np.array([1, 2, 3]), np.array([4, 5, 6])))
+    assert [len(piece.left) for piece in pieces] == [16, 8]
+    assert np.frombuffer(b"".join(piece.right for piece in pieces), "<i8").tolist() == [4, 5, 6]
+    assert list(in_chunks(np.array([], np.int64), np.array([], np.int64))) == []
+
+
+def edges(*pairs):
+    left, right = zip(*pairs, strict=True)
+    return next(in_chunks(np.array(left), np.array(right)))
+
+
+def test_edges_are_joined_whatever_accumulator_they_came_to():
+    combiner = JoinEdges()
+    one = combiner.add_input(combiner.create_accumulator(), edges((1, 2), (8, 9)))
+    other = combiner.add_input(combiner.create_accumulator(), edges((2, 3)))
+    for accumulators in ([one, other], [other, one], [one, other, combiner.create_accumulator()]):
+        nodes, roots = labels(combiner.extract_output(combiner.merge_accumulators(accumulators)))
+        assert (nodes.tolist(), roots.tolist()) == ([1, 2, 3, 8, 9], [1, 1, 1, 8, 8])
+    assert isinstance(edges((1, 2)), Edges)
+
+
+@pytest.mark.parametrize(("images", "bits"), [(0, 0), (199_999, 0), (200_000, 1), (10_000_000, 6), (10**9, 8)])
+def test_buckets_are_cut_as_the_images_grow(images, bits):
+    assert prefix_bits(images) == bits

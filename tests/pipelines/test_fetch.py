@@ -1,0 +1,254 @@
+import asyncio
+import io
+import tarfile
+
+import numpy as np
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from PIL import Image
+
+from pipelines import fetch
+from pipelines.decoded import Decoded, ImageSettings
+from pipelines.decoder import DecoderPool
+from pipelines.exchange import Exchange, read_slices
+from pipelines.fetch import FetchPartition, RegroupWanted, Wanted, by_host, fetch_all, image_row
+from pipelines.parts import AttemptPlace, read_rows, write_part
+from pipelines.progress import ProgressNotes
+from pipelines.runner import make_pipeline
+from pipelines.storage import read_range
+from pipelines.tar import TarWriter
+from pipelines.web_client import Fetched
+from schemas.identity import fingerprint, sha256_hex
+from schemas.reasons import Reason
+from schemas.records import Consent, ImageRow, Score, ScreenedRow
+from tests.pipelines.hostile_server import Server, network, redirect, reply
+
+SETTINGS = ImageSettings(processes=1)
+FETCHED = Fetched(
+    "http://a.kr/1.jpg",
+    "http://b.kr/1.jpg",
+    "2026-01-01T00:00:00Z",
+    "127.0.0.1",
+    200,
+    (),
+    b"body",
+    "",
+    "",
+    (Consent("robots.txt", "sha256:00", True),),
+    ("http://a.kr/1.jpg", "http://b.kr/1.jpg"),
+)
+
+
+def picture(seed, kind="JPEG", size=(320, 240)):
+    rough = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(rough).resize(size, Image.Resampling.BICUBIC).save(out, kind)
+    return out.getvalue()
+
+
+ROUTES = {
+    "a.kr/1.jpg": reply(200, picture(1), "Content-Type: image/jpeg"),
+    "a.kr/2.png": reply(200, picture(2, "PNG"), "Content-Type: image/png"),
+    "b.kr/1.jpg": redirect("http://a.kr/1.jpg"),
+    "b.kr/text.jpg": reply(200, b"not an image", "Content-Type: image/jpeg"),
+    "b.kr/private/1.jpg": reply(200, picture(3), "Content-Type: image/jpeg"),
+    "b.kr/robots.txt": reply(200, b"User-agent: *\nDisallow: /private/\n"),
+    "b.kr/noai.jpg": reply(200, picture(4), "Content-Type: image/jpeg", "X-Robots-Tag: noai"),
+}
+URLS = [
+    "http://b.kr/text.jpg",
+    "http://a.kr/1.jpg",
+    "http://a.kr/2.png",
+    "http://b.kr/1.jpg",
+    "http://b.kr/gone.jpg",
+    "http://b.kr/private/1.jpg",
+    "http://b.kr/noai.jpg",
+    "http://a.kr/1.jpg",
+]
+
+
+# Rows
+
+
+def test_a_row_joins_what_the_network_and_the_decoder_gave():
+    decoded = Decoded(
+        reason="",
+        jpeg=b"jpeg!",
+        raw_sha256="a" * 64,
+        raw_format="PNG",
+        stored_sha256="b" * 64,
+        width=4,
+        height=3,
+        original_width=8,
+        original_height=6,
+        orientation=6,
+        frames=2,
+        reencoded=True,
+        phash="8" * 16,
+        phash256="8" * 64,
+        dhash="1" * 16,
+        clear_bits=60,
+        scores=[Score("short_side", 6.0)],
+    )
+    row = image_row(FETCHED, decoded, staging_offset=512)
+    assert (row.outcome, row.reason, row.detail) == ("keep", "", "")
+    assert (row.image_url, row.final_url, row.http_status) == ("http://a.kr/1.jpg", "http://b.kr/1.jpg", 200)
+    assert (row.raw_bytes, row.stored_bytes) == (4, 5)
+    assert (row.staging, row.staging_offset, row.staging_length) == ("", 512, 5)
+    same = set(ImageRow._fields) & set(Decoded._fields) - {"reason", "detail"}
+    assert {name: getattr(row, name) for name in same} == {name: getattr(decoded, name) for name in same}
+    assert row.consent == [Consent("robots.txt", "sha256:00", True)]
+
+
+def test_a_refusal_of_the_network_is_the_row_s_reason():
+    refused = FETCHED._replace(body=b"", status=None, reason=Reason.TIMED_OUT, detail="over 1 s")
+    row = image_row(refused, None, staging_offset=0)
+    assert (row.outcome, row.reason, row.detail) == ("drop", Reason.TIMED_OUT, "over 1 s")
+    assert (row.raw_sha256, row.stored_bytes, row.staging_length, row.http_status) == ("", 0, 0, None)
+    assert row.consent == [Consent("robots.txt", "sha256:00", True)]
+
+
+def test_a_refusal_of_the_decoder_is_the_row_s_reason_and_the_bytes_are_named():
+    decoded = Decoded(reason=Reason.IMAGE_UNDECODABLE, detail="cut", raw_sha256="a" * 64)
+    row = image_row(FETCHED, decoded, staging_offset=0)
+    assert (row.outcome, row.reason, row.detail) == ("drop", Reason.IMAGE_UNDECODABLE, "cut")
+    assert (row.raw_sha256, row.raw_bytes, row.stored_bytes) == ("a" * 64, 4, 0)
+
+
+# Fetching
+
+
+def fetched(urls, folder, **changes):
+    """Fetch from a server of the routes above; return the rows and the staging tar."""
+    staging = io.BytesIO()
+
+    async def run():
+        tar = TarWriter(staging)
+        async with Server(dict(ROUTES)) as server, DecoderPool(SETTINGS) as pool:
+            rows = await fetch_all(urls, network(server, **changes), pool, tar, ProgressNotes(str(folder)))
+        tar.close()
+        return rows, server
+
+    rows, server = asyncio.run(run())
+    return rows, staging.getvalue(), server
+
+
+def test_every_url_has_one_row_and_every_kept_image_lies_in_the_tar(tmp_path):
+    rows, staging, server = fetched(URLS, tmp_path)
+    assert {row.image_url: row.reason for row in rows} == {
+        "http://a.kr/1.jpg": "",
+        "http://a.kr/2.png": "",
+        "http://b.kr/1.jpg": "",
+        "http://b.kr/text.jpg": Reason.IMAGE_FORMAT_REFUSED,
+        "http://b.kr/gone.jpg": Reason.HTTP_STATUS,
+        "http://b.kr/private/1.jpg": Reason.ROBOTS_DISALLOWED,
+        "http://b.kr/noai.jpg": Reason.OPTED_OUT,
+    }
+    assert [row.image_url for row in rows] == sorted(set(URLS))
+    assert "b.kr/private/1.jpg" not in server.requests
+    for row in rows:
+        stored = staging[row.staging_offset : row.staging_offset + row.staging_length]
+        assert (row.outcome == "keep") == (row.stored_sha256 == sha256_hex(stored) and stored[:2] == b"\xff\xd8")
+    kept = {row.image_url: row for row in rows if row.outcome == "keep"}
+    assert kept["http://a.kr/1.jpg"].raw_sha256 == kept["http://b.kr/1.jpg"].raw_sha256 == sha256_hex(picture(1))
+    assert kept["http://b.kr/1.jpg"].final_url == "http://a.kr/1.jpg"
+    with tarfile.open(fileobj=io.BytesIO(staging)) as tar:
+        assert sorted(tar.getnames()) == sorted(f"{fingerprint(url)[:32]}.jpg" for url in kept)
+
+
+def test_two_runs_give_the_same_rows_but_for_the_time_and_the_place_in_the_tar(tmp_path):
+    found = [fetched(urls, tmp_path, connections=connections) for urls, connections in ((URLS, 8), (URLS[::-1], 1))]
+    rows = [[row._replace(fetched_at="", staging_offset=0) for row in rows] for rows, _, _ in found]
+    assert rows[0] == rows[1]
+    tars = [sorted(tarfile.open(fileobj=io.BytesIO(tar)).getnames()) for _, tar, _ in found]
+    assert tars[0] == tars[1]
+
+
+def test_one_host_asked_one_url_at_a_time_fills_the_same_tar_byte_for_byte(tmp_path):
+    urls = [url for url in URLS if "a.kr" in url]
+    tars = [fetched(urls, tmp_path, connections_per_host=1)[1] for _ in range(2)]
+    assert tars[0] == tars[1]
+
+
+def test_nothing_to_fetch(tmp_path):
+    rows, staging, server = fetched([], tmp_path)
+    assert (rows, server.requests) == ([], [])
+    assert tarfile.open(fileobj=io.BytesIO(staging)).getnames() == []
+
+
+# The stage
+
+
+def test_only_the_urls_of_kept_candidates_are_wanted_each_once(tmp_path, screened):
+    place = AttemptPlace(str(tmp_path), "attempt-1")
+    rows = [
+        screened._replace(image_url="http://a.kr/1.jpg"),
+        screened._replace(image_url="http://a.kr/1.jpg"),
+        screened._replace(image_url="http://a.kr/2.jpg", outcome="drop"),
+        screened._replace(image_url="http://a.kr/3.jpg", outcome="unknown"),
+    ]
+    part = write_part(place, "screened", 0, ScreenedRow, rows)
+    exchange = Exchange(place.exchange, Wanted, by_host, 8)
+    handles = list(RegroupWanted(exchange).process(str(tmp_path / part.path)))
+    assert list(read_slices([piece for _, piece in handles], Wanted)) == [Wanted("http://a.kr/1.jpg")]
+
+
+def test_a_host_is_in_one_partition():
+    assert by_host(Wanted("http://a.kr/1.jpg")) == by_host(Wanted("https://a.kr:8443/x")) == "a.kr"
+
+
+def test_a_partition_reports_its_rows_its_tar_and_its_books(tmp_path, screened):
+    place = AttemptPlace(str(tmp_path), "attempt-1")
+    exchange = Exchange(place.exchange, Wanted, by_host, 1)
+    ((_, piece),) = exchange.write(Wanted(url) for url in URLS if "b.kr" in url)
+
+    async def serve(stop, started):
+        async with Server(dict(ROUTES)) as server:
+            started.set_result(server)
+            await stop.wait()
+
+    def work(server):
+        do_fn = FetchPartition(place, network(server), SETTINGS)
+        do_fn.setup()
+        try:
+            return list(do_fn.process((3, [piece])))
+        finally:
+            do_fn.teardown()
+
+    async def run():
+        stop, started = asyncio.Event(), asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(serve(stop, started))
+        try:
+            return await asyncio.to_thread(work, await started)
+        finally:
+            stop.set()
+            await task
+
+    (done,) = asyncio.run(run())
+    assert [(part.table, part.partition, part.rows) for part in done.parts] == [("images", 3, 5), ("staging", 3, 1)]
+    assert dict(done.tallies) == {
+        "in": 5,
+        "keep": 1,
+        "drop:http_status": 1,
+        "drop:image_format_refused": 1,
+        "drop:opted_out": 1,
+        "drop:robots_disallowed": 1,
+    }
+    rows = {row.image_url: row for row in read_rows(str(tmp_path / done.parts[0].path), ImageRow)}
+    kept = rows.pop("http://b.kr/1.jpg")
+    assert kept.staging == done.parts[1].path
+    stored = read_range(str(tmp_path / kept.staging), kept.staging_offset, kept.staging_length)
+    assert sha256_hex(stored) == kept.stored_sha256
+    assert {row.staging for row in rows.values()} == {""}
+
+
+@pytest.mark.parametrize("outcomes", [[], ["drop", "drop"]])
+def test_a_screen_that_kept_nothing_asks_nobody(tmp_path, screened, outcomes):
+    place = AttemptPlace(str(tmp_path), "attempt-1")
+    rows = [screened._replace(outcome=outcome) for outcome in outcomes]
+    part = write_part(place, "screened", 0, ScreenedRow, rows)
+    exchange = Exchange(place.exchange, Wanted, by_host, 8)
+    do_fn = FetchPartition(place, network(None), SETTINGS)
+    with make_pipeline(PipelineOptions([])) as pipeline:
+        fetch.expand(pipeline, [str(tmp_path / part.path)], exchange, do_fn)
+    assert [path.name for path in (tmp_path / "attempt-1").iterdir()] == [part.path.split("/")[1]]

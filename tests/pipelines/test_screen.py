@@ -1,0 +1,138 @@
+import random
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from filters.caption_engine import CaptionRules, judge
+from pipelines import screen
+from pipelines.parts import read_rows, write_part
+from pipelines.screen import dropped, engine_versions, run_screen, screen_rows
+from pipelines.stage import Attempt, StagePlan
+from pipelines.storage import join
+from schemas.reasons import Reason
+from schemas.records import CandidateRow, CaptionCandidate, ScreenedRow
+
+RULES = CaptionRules()
+GOOD = "제주 목관아 앞 돌하르방 두 기"
+
+
+def row(number=0, text=GOOD, *, source="/data/a.warc", offset=0, reason="", detail="", unit="image"):
+    captions = [CaptionCandidate("alt", text, "/img")] if text else []
+    url = f"http://a.test/{number}.jpg"
+    return CandidateRow(
+        f"{number:032x}", unit, url, "http://a.test/", "", captions, "warc", source, offset, "d" * 64, "", reason, detail
+    )
+
+
+def test_a_good_caption_goes_on_with_all_that_was_known_of_it():
+    (found,) = screen_rows([row(1)], RULES)
+    assert (found.outcome, found.reason, found.caption, found.caption_kind) == ("keep", "", GOOD, "alt")
+    assert (found.caption_raw, found.caption_path, found.image_url) == (GOOD, "/img", "http://a.test/1.jpg")
+    assert found.morphemes > 0
+    assert {verdict.outcome for verdict in found.verdicts} == {"keep"}
+    assert found.captions == row(1).captions
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", Reason.CAPTION_MISSING),
+        ("A stone grandfather in the park", Reason.CAPTION_NOT_KOREAN),
+        ("로고", Reason.CAPTION_BOILERPLATE),
+    ],
+)
+def test_a_bad_caption_is_dropped_for_its_reason(text, reason):
+    (found,) = screen_rows([row(1, text)], RULES)
+    assert (found.outcome, found.reason) == ("drop", reason)
+
+
+def test_what_extraction_dropped_keeps_its_reason_and_is_not_judged():
+    lost = row(1, reason=Reason.PAGE_OPTED_OUT, detail="x-robots-tag: noai", unit="page")
+    (found,) = screen_rows([lost], RULES)
+    assert (found.outcome, found.reason, found.detail) == ("drop", Reason.PAGE_OPTED_OUT, "x-robots-tag: noai")
+    assert (found.unit, found.caption, found.verdicts) == ("page", "", [])
+
+
+def test_of_the_same_candidate_found_twice_the_first_by_source_and_offset_goes_on():
+    twice = [row(1, source="/b.warc"), row(1, source="/a.warc", offset=9), row(1, source="/a.warc", offset=2)]
+    found = list(screen_rows(twice, RULES))
+    assert {(f.source, f.source_offset): f.reason for f in found} == {
+        ("/a.warc", 2): "",
+        ("/a.warc", 9): Reason.DUPLICATE_CANDIDATE,
+        ("/b.warc", 0): Reason.DUPLICATE_CANDIDATE,
+    }
+
+
+def test_a_candidate_that_was_dropped_twice_keeps_its_own_reason():
+    lost = [row(1, reason=Reason.URL_REFUSED, source=source) for source in ("/a.warc", "/b.warc")]
+    assert [found.reason for found in screen_rows(lost, RULES)] == [Reason.URL_REFUSED] * 2
+
+
+def test_the_order_of_the_rows_does_not_matter(monkeypatch):
+    monkeypatch.setattr(screen, "BATCH", 3)
+    rows = [row(n, f"{GOOD} {n}", source=f"/{s}.warc", offset=None if n % 2 else 5) for n in range(8) for s in "ab"]
+    rows += [row(20, reason=Reason.URL_REFUSED), row(21, "로고")]
+    expected = list(screen_rows(rows, RULES))
+    assert len(expected) == len(rows)
+    for seed in range(3):
+        random.Random(seed).shuffle(rows)
+        assert list(screen_rows(rows, RULES)) == expected
+
+
+def test_nothing_to_screen():
+    assert list(screen_rows([], RULES)) == []
+
+
+def test_a_row_that_makes_the_engine_raise_costs_only_itself(monkeypatch):
+    def faulty(batch, rules, evidence):
+        if any("고장" in caption.text for item in batch for caption in item.captions):
+            raise ZeroDivisionError("quotes 900101-1234567")
+        return judge(batch, rules, evidence)
+
+    monkeypatch.setattr(screen, "judge", faulty)
+    texts = [GOOD, "고장", GOOD, GOOD, "고장 난 것", GOOD, GOOD]
+    found = {f.candidate_id: f for f in screen_rows([row(n, text) for n, text in enumerate(texts)], RULES)}
+    assert [found[f"{n:032x}"].reason for n in range(7)] == ["", "record_raised", "", "", "record_raised", "", ""]
+    raised = found[f"{1:032x}"]
+    assert raised.outcome == "drop"
+    assert raised.detail.startswith("ZeroDivisionError at test_screen.py:")
+    assert "900101" not in repr(raised)
+
+
+def test_dropped_says_nothing_of_the_caption():
+    found = dropped(row(1), Reason.URL_REFUSED, "why")
+    assert (found.outcome, found.reason, found.detail, found.caption, found.why) == ("drop", "url_refused", "why", "", "")
+
+
+def test_the_engine_s_versions_name_kiwi_and_its_model():
+    assert [text.split()[0] for text in engine_versions()] == ["kiwipiepy", "kiwipiepy-model"]
+
+
+# The stage
+
+
+def test_the_stage_counts_first_and_gives_one_row_a_candidate_whatever_the_parts(tmp_path):
+    rows = [row(n, f"{GOOD} {n}") for n in range(6)] + [row(7), row(7), row(8, reason=Reason.URL_REFUSED)]
+    # One text over thirty images of a site is the site's furniture.
+    rows += [row(100 + n, "우리 동네 맛있는 식당 안내판") for n in range(30)]
+    found = []
+    for cuts in (1, 3):
+        plan = StagePlan(stage="screen", covers={"cuts": cuts}, root=str(tmp_path))
+        attempt = Attempt(plan=plan, name="attempt-1", options=PipelineOptions([]))
+        parts = [write_part(attempt.place, "in", cut, CandidateRow, rows[cut::cuts]) for cut in range(cuts)]
+        done = run_screen(attempt, [join(plan.folder, part.path) for part in parts], len(rows), RULES)
+        attempt.commit(done, expected=len(rows))
+        paths = [join(plan.folder, part.path) for part in done.parts if part.table == "screened"]
+        found.append((sorted(r for path in paths for r in read_rows(path, ScreenedRow)), done.tallies))
+    assert found[0] == found[1]
+    screened, tallies = found[0]
+    reasons = {r.image_url: r.reason for r in screened if r.reason != Reason.DUPLICATE_CANDIDATE}
+    assert reasons["http://a.test/3.jpg"] == ""
+    assert {reasons[f"http://a.test/{100 + n}.jpg"] for n in range(30)} == {Reason.CAPTION_TOO_FREQUENT}
+    assert dict(tallies) == {
+        "in": 39,
+        "keep": 7,
+        "drop:caption_too_frequent": 30,
+        "drop:duplicate_candidate": 1,
+        "drop:url_refused": 1,
+    }
