@@ -17,16 +17,16 @@ VERSION: Final = 1
 MAX_BROKEN_SHARE: Final = 0.25
 """Most broken sequences per character beyond ASCII for a charset to be believed.
 
-Measured on 561 Korean pages with 50 syllables or more: read in the wrong one of UTF-8 and CP949 the share is 0.50 or
-more; read in its own charset with one byte in five thousand destroyed, 0.15 or less (the worst are long pages of
-markup with little Korean), and 0.01 in the median page.
+Measured on 561 Korean pages with 50 syllables or more: read in the wrong one of UTF-8 and CP949 the share is 0.44 or
+more; read in its own charset with one byte in five thousand destroyed, 0.13 or less (the worst are long pages of
+markup with little Korean), and 0.004 in the median page.
 """
 
 MIN_COMMON_SHARE: Final = 0.25
 """Least share of the commonest syllables among all Hangul, where only the bytes speak for CP949.
 
 The bytes of GB 2312 and EUC-JP pages are as valid in CP949 and give Hangul too, but any syllable is as likely as any
-other there: 100 of 2,350 are 4 %. In the Korean test pages the same syllables are 45 % and more.
+other there: 92 of 2,350 are 4 %, and 8 % of a Chinese sample. In 561 Korean pages these syllables are 35 % or more.
 """
 
 PRESCAN_BYTES: Final = 4_096
@@ -35,7 +35,7 @@ PRESCAN_BYTES: Final = 4_096
 # The commonest syllables of running Korean: particles, endings, Sino-Korean roots.
 _COMMON: Final = (
     "이다는을의에고하가은지한로사도리기를자어있아정서인시대나그으보해수제일들라게부전구과주장면조스여원만"
-    "상안공무세적성실소용비유모우거내방되중신경동생국트마오니위음바문드년없있것할와요습합된"
+    "상안공무세적성실소용비유모우거내방되중신경동생국트마오니위음바문드년없것할와요습합된"
 )
 _COMMON_RUN: Final = re.compile(f"[{_COMMON}]+")
 _HANGUL_RUN: Final = re.compile("[가-힣]+")

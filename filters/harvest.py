@@ -77,7 +77,7 @@ _TEXT_ATTRIBUTES: Final = (
 )
 _TEXT_ATTRIBUTES_OF_LINKS: Final = (("title", CaptionKind.TITLE), ("data-caption", CaptionKind.CAPTION_PARAGRAPH))
 _ATTRIBUTES: Final = CAPTION_ATTRIBUTES
-_LICENCE_HINT: Final = re.compile(r"\blicense\b|kogl\.or\.kr/|creativecommons\.org/", re.IGNORECASE)
+_LICENCE_HINTS: Final = ("license", "LICENSE", "License", "kogl.or.kr/", "creativecommons.org/")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -130,7 +130,7 @@ def harvest(html: str, page_url: str, *, with_links: bool = True) -> PageHarvest
         with_links: False leaves out ``links`` and ``nofollow``, which only a crawler needs.
     """
     tags = _TAGS | _TAGS_OF_CAPTIONS
-    if with_links or _LICENCE_HINT.search(html):
+    if with_links or any(hint in html for hint in _LICENCE_HINTS):
         tags |= _TAGS_OF_LINKS
     text = tame(html)
     try:

@@ -21,9 +21,10 @@ MAX_ATTRIBUTES: Final = 20_000
 """Attributes in a page above which single tags are looked at; that many on one tag cost the parser 0.75 s."""
 
 _FORMATTING_NAMES: Final = "b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u"
-_OPENING: Final = re.compile(rf"<(?:{_FORMATTING_NAMES})(?=[\s/>])[^>]*", re.IGNORECASE)
+_OPENING: Final = re.compile(rf"<(?:{_FORMATTING_NAMES})(?=[\s/>])[^>]*")
 _FORMATTING: Final = re.compile(rf"</?(?:{_FORMATTING_NAMES})(?=[\s/>])[^>]*>?", re.IGNORECASE)
 _REPEATED: Final = re.compile(r"<(?=(?:option|optgroup|html|body)[\s/>])", re.IGNORECASE)
+_REPEATED_TAGS: Final = ("<option", "<optgroup", "<html", "<body")
 _CROWDED_TAG: Final = re.compile(r"<[a-zA-Z](?:[^\"'>]|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*+(?:>|\Z)")
 _ATTRIBUTE: Final = re.compile(r"[\s/\"'][^\s/>=\"']+")
 
@@ -34,11 +35,13 @@ def tame(html: str) -> str:
     Text content is kept; DOM paths of a tamed page may differ from a browser's by the formatting tags taken out.
     """
     tags = html.count("<")
-    # The list of open formatting elements holds at most three equal ones (the standard's "Noah's Ark clause").
-    if tags * tags // 4 > MAX_REOPENED and 3 * len(set(_OPENING.findall(html))) * tags > MAX_REOPENED:
-        html = _FORMATTING.sub(" ", html)
-    if tags > MAX_REPEATED and len(_REPEATED.findall(html)) > MAX_REPEATED:
-        html = _REPEATED.sub("<x-", html)
+    if tags > MAX_REPEATED:
+        lower = html.lower()
+        # The list of open formatting elements holds at most three equal ones (the standard's "Noah's Ark clause").
+        if tags * tags // 4 > MAX_REOPENED and 3 * len(set(_OPENING.findall(lower))) * tags > MAX_REOPENED:
+            html = _FORMATTING.sub(" ", html)
+        if sum(lower.count(tag) for tag in _REPEATED_TAGS) > MAX_REPEATED:
+            html = _REPEATED.sub("<x-", html)
     if len(html) > 4 * MAX_ATTRIBUTES and len(_ATTRIBUTE.findall(html)) > MAX_ATTRIBUTES:
         html = _CROWDED_TAG.sub(_thinned, html)
     return html

@@ -73,18 +73,19 @@ class Place:
 
     __slots__ = (
         "_attributes",
+        "_figure",
         "_frame",
+        "_is_figure",
+        "_link",
+        "_noscript",
         "_path",
+        "_picture",
+        "_section",
+        "_table",
         "depth",
-        "figure",
         "inner",
-        "link",
-        "noscript",
         "parent",
-        "picture",
-        "section",
         "start",
-        "table",
         "tag",
     )
 
@@ -94,36 +95,54 @@ class Place:
         self._path = ""
         self.tag, _, _, _, _, self.start, self.inner = frame
         self.parent = parent
+        self._is_figure = self.tag == "figure" or (self.tag in _MAY_BE_FIGURE and self._is_made_for_figures())
+        # Only what is strictly above is stored: an object that refers to itself is left to the garbage collector.
         self.depth: int = 1
-        self.figure: Place | None = None
-        self.link: Place | None = None
-        self.table: Place | None = None
-        self.picture: Place | None = None
-        self.noscript: Place | None = None
-        self.section: Place | None = None
+        self._figure: Place | None = None
+        self._link: Place | None = None
+        self._table: Place | None = None
+        self._picture: Place | None = None
+        self._noscript: Place | None = None
+        self._section: Place | None = None
         if parent is not None:
             self.depth = parent.depth + 1
-            self.figure, self.link, self.table = parent.figure, parent.link, parent.table
-            self.picture, self.noscript, self.section = parent.picture, parent.noscript, parent.section
-        self._enter(self.tag)
+            self._figure, self._link, self._table = parent.figure, parent.link, parent.table
+            self._picture, self._noscript, self._section = parent.picture, parent.noscript, parent.section
 
-    def _enter(self, tag: str) -> None:
-        if tag == "figure" or (tag in _MAY_BE_FIGURE and self._is_made_for_figures()):
-            self.figure = self
-        if tag == "a":
-            self.link = self
-        elif tag == "table":
-            self.table = self
-        elif tag == "picture":
-            self.picture = self
-        elif tag == "noscript":
-            self.noscript = self
-        elif tag in _SECTIONS:
-            self.section = self
+    @property
+    def figure(self) -> Place | None:
+        """The nearest element made to hold an image with its caption."""
+        return self if self._is_figure else self._figure
+
+    @property
+    def link(self) -> Place | None:
+        """The nearest ``<a>``."""
+        return self if self.tag == "a" else self._link
+
+    @property
+    def table(self) -> Place | None:
+        """The nearest ``<table>``."""
+        return self if self.tag == "table" else self._table
+
+    @property
+    def picture(self) -> Place | None:
+        """The nearest ``<picture>``."""
+        return self if self.tag == "picture" else self._picture
+
+    @property
+    def noscript(self) -> Place | None:
+        """The nearest ``<noscript>``."""
+        return self if self.tag == "noscript" else self._noscript
+
+    @property
+    def section(self) -> Place | None:
+        """The nearest element that its headings speak for: a section, an article, a list item."""
+        return self if self.tag in _SECTIONS else self._section
 
     def _is_made_for_figures(self) -> bool:
-        names = self.get("class")
-        return bool(names) and any(_MADE_FOR_FIGURES.fullmatch(name) for name in names.split())
+        if " class=" not in self._frame[4]:
+            return False
+        return any(_MADE_FOR_FIGURES.fullmatch(name) for name in self.get("class").split())
 
     @property
     def markup(self) -> str:
@@ -184,7 +203,7 @@ class PageTree:
     """
 
     def __init__(self, text: str, tags: frozenset[str], attributes: re.Pattern[str]) -> None:
-        """Parse ``text`` and list the elements of ``tags`` and those whose attributes hold a match of ``attributes``.
+        """Parse ``text``; list the elements of ``tags``, and those with a class whose attributes match ``attributes``.
 
         Raises:
             ValueError: the parser refuses the text, for instance for lone surrogates.
@@ -230,7 +249,7 @@ class PageTree:
                     add(frame)
                     known = wanted.get(held)
                     if known is None:
-                        known = wanted[held] = attributes.search(held) is not None
+                        known = wanted[held] = " class=" in held and attributes.search(held) is not None
                     if (known or tag in tags) and not inert:
                         found.append(frame)
                     if tag in VOID:

@@ -15,7 +15,7 @@ from filters.page_captions import CaptionKind, ImageEntry, collapsed, is_blank
 from filters.page_tree import BREAKING, VOID, PageTree, Place
 
 MAX_BESIDE_CHARACTERS: Final = 300
-"""Longest text that is taken for a caption without being marked up as one; those of the test sites end at 180."""
+"""Longest text that is taken for a caption without being marked up as one: of 885 marked-up captions one is longer."""
 
 # Korean news and reports open a caption so; ▼ and ▶ do as well, and point at the picture.
 _MARKED: Final = re.compile(
@@ -24,7 +24,11 @@ _MARKED: Final = re.compile(
     r"\s*[\]>)〉》】］.:=|/]?\s*(?:[\d０-９]+(?:[.-]\d+)*|[=:：/|]|[\]>)〉》】］]\s*\S)",
     re.IGNORECASE,
 )
-_NUMBERED: Final = re.compile(r"(?:그림|사진|도표|[Ff]ig(?:ure|\.)?|FIG(?:URE|\.)?)\s*[\d０-９]")
+# One pattern a word: the search for a literal beginning is many times faster than for one of several.
+_NUMBERED: Final = tuple(
+    re.compile(rf"{word}\s*[\d０-９]")
+    for word in ("그림", "사진", "도표", r"Fig(?:ure|\.)?", r"fig(?:ure|\.)?", r"FIG(?:URE|\.)?")
+)
 _NUMBERED_BLOCK: Final = re.compile(
     r"<(?:p|div|center|dt|dd|h[1-6]|strong|b|span)(?:\s[^>]*+)?>(?:\s*<(?!/|p\b|div\b|center\b)[^>]*+>)*+\s*"
     r"(?:[\[(〈《【［]|&lt;)?\s*(?:그림|사진|도표|Figure|Fig\.?)\s*[\d０-９]+",
@@ -41,8 +45,8 @@ _MAX_CLIMB: Final = 5
 
 
 def numbered_texts(tree: PageTree) -> list[int]:
-    """Return the offsets where "그림 3", "Figure 2" and the like stand in the page."""
-    return [match.start() for match in _NUMBERED.finditer(tree.source)]
+    """Return the offsets where "그림 3", "Figure 2" and the like stand in the page, in order."""
+    return sorted(match.start() for pattern in _NUMBERED for match in pattern.finditer(tree.source))
 
 
 def add_text_beside(tree: PageTree, entry: ImageEntry, numbered: list[int], used: set[int]) -> None:

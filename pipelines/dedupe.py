@@ -41,7 +41,8 @@ from schemas.records import ClusterRow
 VERSION = 1
 """Grows with every change of what this stage matches."""
 
-_COLUMNS = ["image_url", "raw_sha256", "phash", "phash256", "clear_bits", "original_width", "original_height", "outcome"]
+_HASHES = ["phash", "phash256", "clear_bits"]
+_COLUMNS = ["image_url", "raw_sha256", *_HASHES, "original_width", "original_height", "outcome"]
 _EDGES_AT_ONCE = 30_000  # half a megabyte an element
 _ROWS_PER_BUCKET = 200_000
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterator
-from typing import NamedTuple
+from contextlib import suppress
+from typing import NamedTuple, Self
 
 import apache_beam as beam
 import pyarrow as pa
@@ -135,6 +136,14 @@ class ShardWriter:
         self._parquet.close()
         self._tar.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._parquet.is_open:
+            with suppress(OSError):  # an error is on its way out already, and the files are thrown away
+                self._parquet.close()
+
 
 class PackShard(beam.DoFn):
     """Writes one shard: tar, Parquet and the lineage of its samples."""
@@ -150,8 +159,8 @@ class PackShard(beam.DoFn):
             storage.ContentFile(self._place.path) as tar,
             storage.ContentFile(self._place.path) as parquet,
             PartWriter(self._place, LineageRow) as lineage,
+            ShardWriter(tar, parquet) as writer,
         ):
-            writer = ShardWriter(tar, parquet)
             for span in shard.spans:
                 for row in read_span(span):
                     path = storage.join(self._staging, row.staging)

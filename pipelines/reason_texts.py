@@ -15,6 +15,8 @@ REASON_TEXTS: Final[dict[Reason, str]] = {
     Reason.PAGE_OPTED_OUT: "The page says that it may not be used for text and data mining.",
     Reason.TABLE_ROW_INVALID: "A row of a URL-caption table could not be understood.",
     Reason.URL_REFUSED: "The image's address is not an http or https URL that can be fetched.",
+    Reason.PAGE_IDENTIFIER: "The page shows a personal identifier of a kind that may not be kept.",
+    Reason.URL_IDENTIFIER: "The address holds a personal identifier of a kind that may not be kept.",
     Reason.DUPLICATE_CANDIDATE: "The same image on the same bytes of the same page was found before.",
     Reason.CAPTION_MISSING: "No text stands with the image.",
     Reason.CAPTION_TOO_SHORT: "The text is shorter than the workflow allows.",

@@ -30,7 +30,8 @@ THUMBNAIL_SIDE: Final = 160
 
 _QUALITIES: Final = (70, 50, 30)
 _THUMBNAIL_BYTES: Final = 9_000  # 60 kept and 12 of each reason then stay under 3 MB as base64
-_WITHHELD: Final = frozenset({Reason.TAKEDOWN, Reason.CAPTION_IDENTIFIER})
+_HIDDEN: Final = frozenset({Reason.TAKEDOWN, Reason.PAGE_IDENTIFIER})  # nothing but the id is shown
+_WITHHELD: Final = _HIDDEN | {Reason.CAPTION_IDENTIFIER, Reason.URL_IDENTIFIER}  # no text and no picture
 _LONGEST_ADDRESS: Final = 80
 
 DROPPED_COLUMNS: Final = ["candidate_id", "image_url", "page_url", "caption", "detail", "winner_id", "verdicts"]
@@ -131,7 +132,7 @@ def _dropped_sample(
     pictures: Mapping[str, Thumbnail | None],
 ) -> DroppedSample:
     identity = row["candidate_id"]
-    if reason == Reason.TAKEDOWN:
+    if reason in _HIDDEN:
         return DroppedSample(identity, "", "", "", "", ())
     found = texts.get((identity, reason)) or texts.get((identity, NO_REASON)) or {}
     raw = row["caption"] if reason in _WITHHELD else found.get("caption_raw") or row["caption"]

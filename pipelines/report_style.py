@@ -58,7 +58,7 @@ thead th { color: var(--soft); font-size: .8125rem; }
 .bar i.rest { background: var(--rest); }
 .bad { color: var(--accent); font-weight: 650; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1.25rem;
-  margin-top: 1.5rem; }
+  margin-top: 1.5rem; align-items: start; }
 figure { margin: 0; }
 .chart { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem;
   font-size: .875rem; }

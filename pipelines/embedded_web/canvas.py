@@ -94,7 +94,7 @@ class Pen:
         matrix: tuple[float, float, float, float, float, float],
     ) -> None:
         self._plain, self._blended, self._matrix = plain, blended, matrix
-        self.unit = math.hypot(matrix[0], matrix[2])
+        self.unit = math.hypot(matrix[0], matrix[3])
 
     def at(self, x: float, y: float, scale: float = 1.0, *, turn: float = 0.0, flip: bool = False) -> Pen:
         """Return a pen whose frame stands at (x, y) of this one, scaled, turned by degrees clockwise, mirrored."""

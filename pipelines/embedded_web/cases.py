@@ -16,9 +16,6 @@ NOT_ON_THE_WEB: tuple[tuple[Reason, str], ...] = (
     (Reason.PAGE_UNPARSABLE, "no page is known that the HTML parser refuses"),
     (Reason.RECORD_RAISED, "would be a fault of this project's own code"),
     (Reason.UNKNOWN, "every stage has the evidence it needs in a whole run"),
-    (Reason.CAPTION_IDENTIFIER, "identifiers are judged in `harubang caption`, and none may be written in this file"),
-    (Reason.CAPTION_SPAM, "no filter of the default caption rules gives it"),
-    (Reason.CAPTION_ABUSE, "no filter of the default caption rules gives it"),
 )
 """Reasons without a case, and why."""
 
@@ -56,6 +53,14 @@ _TEXT_PAGES = (
                 "이렇게 저렇게 또 그렇게",
                 "Korean, but it names nothing",
             ),
+            text_case(
+                "caption_identifier",
+                Reason.CAPTION_IDENTIFIER,
+                "한복 가게 문에 붙은 회원 카드 안내문 4111-1111-1111-1111",
+                "a card number (the one that payment firms give for tests)",
+            ),
+            text_case("caption_spam", Reason.CAPTION_SPAM, "온라인카지노 먹튀검증 꽁머니 지급 안내", "gambling"),
+            text_case("caption_abuse", Reason.CAPTION_ABUSE, "개자식 같은 이웃이 깨뜨린 장독대 항아리", "an insult"),
             text_case(
                 "caption_invalid_text",
                 Reason.CAPTION_INVALID_TEXT,

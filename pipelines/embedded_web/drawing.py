@@ -20,6 +20,10 @@ _PREVIEW_GAP = 13
 """Bits between previews that keep full pictures `PHASH_GAP` apart: a preview's hash is some bits off the full one's."""
 
 
+_TALLEST = 0.46
+"""Half height, as a share of the picture's, above which a standing thing would lose its top."""
+
+
 class Look(NamedTuple):
     """All that decides a picture besides its size: the thing, its surroundings, and the salt of its random numbers."""
 
@@ -83,9 +87,8 @@ def _things(pen: Pen, stage: backdrop.Stage, look: Look) -> None:
     for k in range(look.number):
         tint: Colour = of.colours[look.colour][1]
         tint = mix(tint, (rng.randrange(256), rng.randrange(256), rng.randrange(256)), rng.uniform(0, 0.1))
-        size = min(
-            rng.uniform(*of.size) * (1.15 if look.number == 1 else 0.9), room * (0.5 if look.number == 1 else 0.62)
-        )
+        size = rng.uniform(*of.size) * (1.15 if look.number == 1 else 0.9)
+        size = min(size, room * (0.5 if look.number == 1 else 0.62), _TALLEST)
         x = room * (k + 0.5) + rng.uniform(-0.5, 0.5) * max(0.04, room - 1.5 * size)
         y = (
             rng.uniform(0.96, 0.86) - size

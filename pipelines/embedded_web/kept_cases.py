@@ -133,6 +133,13 @@ _KEPT = CasePage(
             "/private/open/kept_robots_allowed.jpg",
         ),
         kept(
+            "kept_redacted",
+            "alt",
+            "hanbok",
+            "전주 한옥마을 한복집에 걸린 색동저고리, 빌리실 분은 010-1234-5678",
+            "a phone number, which is replaced in the caption",
+        ),
+        kept(
             "kept_exact_winner",
             "alt",
             "tiger",

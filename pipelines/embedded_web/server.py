@@ -29,6 +29,11 @@ class Server:
         self._content = content
         self._threads = ThreadPoolExecutor(_DRAWING_THREADS, thread_name_prefix="draw")
         self._bodies: dict[str, Future[bytes]] = {}
+        self._runner = web.ServerRunner(
+            web.Server(self._answer, access_log=None, handler_cancellation=True),
+            handle_signals=False,
+            shutdown_timeout=0.1,
+        )
 
     async def start(self, port: int) -> int:
         """Listen on 127.0.0.1 at ``port`` (0: any free one) and return the port.
@@ -36,14 +41,17 @@ class Server:
         Raises:
             OSError: the port is taken.
         """
-        runner = web.ServerRunner(
-            web.Server(self._answer, access_log=None, handler_cancellation=True), handle_signals=False
-        )
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", port, backlog=1024)
         await site.start()
         self._ahead = asyncio.get_running_loop().create_task(self._draw_ahead())
-        return int(runner.addresses[0][1])
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Close every connection and give up what is being drawn."""
+        self._ahead.cancel()
+        await self._runner.cleanup()
+        self._threads.shutdown(cancel_futures=True)
 
     async def _draw_ahead(self) -> None:
         """Draw one picture after the other, so that a request waits for at most one it did not ask for."""

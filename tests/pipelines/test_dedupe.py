@@ -112,7 +112,7 @@ def as_said(row):
     return row.cluster, row.representative_url, row.match, row.distance, row.verify_distance, row.size
 
 
-@settings(max_examples=5, deadline=None, derandomize=True)
+@settings(max_examples=3, deadline=None, derandomize=True)
 @given(
     drawn=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(1, 3)), min_size=1, max_size=25),
     order=st.randoms(use_true_random=False),

@@ -110,16 +110,21 @@ def test_a_text_whose_filter_did_not_know_is_found_by_its_empty_reason(screened)
     assert (sample.text, sample.kind) == ("원문", "title")
 
 
-def test_what_a_takedown_names_is_not_shown(screened):
-    row = outcome_row(screened, Stage.SELECT, Reason.TAKEDOWN, "http://a.test/1.jpg")
+@pytest.mark.parametrize(
+    ("stage", "reason"), [(Stage.SELECT, Reason.TAKEDOWN), (Stage.EXTRACT, Reason.PAGE_IDENTIFIER)]
+)
+def test_what_a_takedown_names_and_where_a_page_shows_an_identifier_is_not_shown(screened, stage, reason):
+    row = outcome_row(screened, stage, reason, "http://a.test/1.jpg")
     sample = sheet_of(row, pictures={row.image_url: thumbnail(jpeg(9, 9))})
     assert sample == (row.candidate_id, "", "", "", "", ())
 
 
-def test_a_text_dropped_for_an_identifier_is_not_shown(screened):
-    row = outcome_row(screened, Stage.SCREEN, Reason.CAPTION_IDENTIFIER, "")
+@pytest.mark.parametrize("reason", [Reason.CAPTION_IDENTIFIER, Reason.URL_IDENTIFIER])
+def test_a_text_dropped_for_an_identifier_is_not_shown(screened, reason):
+    row = outcome_row(screened._replace(image_url=f"http://a.test/{PHONE}.jpg"), Stage.SCREEN, reason, "")
     sample = sheet_of(row, {(row.candidate_id, row.reason): {"caption_raw": PHONE, "caption_kind": "alt"}})
     assert sample.text == ""
+    assert sample.address == "a.test/REDACTED.jpg"
 
 
 def test_a_duplicate_is_shown_beside_the_one_that_was_kept(screened):

@@ -1,0 +1,192 @@
+import os
+
+import msgspec
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.errors import InputRefused
+from pipelines.link_table import LinkTable
+from pipelines.parts import Done
+from pipelines.plan import describe_plan, find_sources, plan_run
+from pipelines.stage import new_attempt
+from pipelines.workflow import Crawl, EmbeddedWebSource, Sources, Workflow
+from schemas.reasons import Stage
+
+AFTER_CRAWL = ["extract", "screen", "fetch", "dedupe", "select", "pack"]
+AFTER_SCREEN = ["screen", "fetch", "dedupe", "select", "pack"]
+
+
+@pytest.fixture
+def warc(tmp_path):
+    path = tmp_path / "a.warc"
+    path.write_bytes(b"WARC/1.0\r\n")
+    return path
+
+
+@pytest.fixture
+def workflow(warc):
+    return Workflow(name="x", sources=Sources(warc=(str(warc),), crawl=Crawl(seeds=("http://a.kr/",))))
+
+
+def changed(workflow, dotted, value):
+    """Return ``workflow`` with one config changed."""
+    name, *rest = dotted.split(".")
+    inner = value if not rest else changed(getattr(workflow, name), ".".join(rest), value)
+    return msgspec.structs.replace(workflow, **{name: inner})
+
+
+def fingerprints(workflow, out="/out"):
+    return {stage.stage: stage.fingerprint for stage in plan_run(workflow, out, find_sources(workflow)).stages}
+
+
+def different(one, other):
+    return [stage for stage in one if one[stage] != other.get(stage)]
+
+
+# Sources
+
+
+def test_sources_are_found_in_order_with_their_size_and_columns(tmp_path, warc):
+    (tmp_path / "b.warc").write_bytes(b"WARC/1.0\r\n\r\n")
+    (tmp_path / "t.csv").write_bytes(b"url\n")
+    table = LinkTable(path=str(tmp_path / "t.csv"), url="link", caption="text", page="page")
+    found = find_sources(Workflow(name="x", sources=Sources(warc=(str(tmp_path / "*.warc"),), tables=(table,))))
+    assert [(file.unit.kind, file.unit.path.rsplit("/", 1)[1], file.unit.size) for file in found] == [
+        ("warc", "a.warc", 10),
+        ("warc", "b.warc", 12),
+        ("table", "t.csv", 4),
+    ]
+    assert found[2].unit[3:] == ("link", "text", "page")
+    assert abs(found[0].modified - warc.stat().st_mtime) < 1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("none.warc", "there is no such file; mend the path"),
+        ("*.none", "there is no such file; mend the path"),
+        ("none/*.warc", "there is no such file; mend the path"),
+        ("empty.warc", "the file is empty; give one with content"),
+        ("folder", "there is no such file; mend the path"),
+    ],
+)
+def test_a_source_that_is_none_is_told(tmp_path, pattern, message):
+    (tmp_path / "empty.warc").touch()
+    (tmp_path / "folder").mkdir()
+    path = str(tmp_path / pattern)
+    with pytest.raises(InputRefused) as refused:
+        find_sources(Workflow(name="x", sources=Sources(warc=(path,))))
+    assert str(refused.value).startswith(f"sources.warc: {path}: {message}")
+
+
+def test_an_empty_file_among_others_of_a_glob_is_left_to_the_run(tmp_path, warc):
+    (tmp_path / "empty.warc").touch()
+    assert len(find_sources(Workflow(name="x", sources=Sources(warc=(str(tmp_path / "*.warc"),))))) == 2
+
+
+def test_a_table_of_no_known_ending_is_told(tmp_path):
+    (tmp_path / "t.xlsx").write_bytes(b"x")
+    with pytest.raises(InputRefused, match=r"t\.xlsx: not a table this reads"):
+        find_sources(Workflow(name="x", sources=Sources(tables=(LinkTable(path=str(tmp_path / "t.xlsx")),))))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_told(workflow, warc):
+    warc.chmod(0)
+    with pytest.raises(InputRefused, match="may not be read; mend its rights"):
+        find_sources(workflow)
+
+
+def test_a_crawl_alone_has_no_files():
+    assert find_sources(Workflow(name="x", sources=Sources(crawl=Crawl(seeds=("http://a.kr/",))))) == []
+
+
+# Fingerprints
+
+
+def test_the_stages_stand_in_the_order_they_run(workflow, warc):
+    assert list(fingerprints(workflow)) == ["crawl", *AFTER_CRAWL]
+    only_files = Workflow(name="x", sources=Sources(warc=(str(warc),)))
+    assert list(fingerprints(only_files)) == AFTER_CRAWL
+    assert list(fingerprints(Workflow(name="x", sources=Sources(embedded_web=EmbeddedWebSource())))) == [
+        "crawl",
+        *AFTER_CRAWL,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("config", "value", "stages"),
+    [
+        ("name", "y", []),
+        ("description", "y", []),
+        ("pack.licence", "mit", []),
+        ("network.connect_to", {"a.kr": "127.0.0.1:80"}, []),
+        ("pack.samples_per_shard", 7, ["pack"]),
+        ("select.on_unknown", "keep", ["select", "pack"]),
+        ("select.filters", (), ["select", "pack"]),
+        ("select.takedowns.hosts", ("b.kr",), ["select", "pack"]),
+        ("dedupe.radius", 5, ["dedupe", "select", "pack"]),
+        ("fetch.max_side", 256, ["fetch", "dedupe", "select", "pack"]),
+        ("screen.on_unknown", "keep", AFTER_SCREEN),
+        ("screen.filters", (), AFTER_SCREEN),
+        ("network.delay_seconds", 9.0, ["crawl", *AFTER_CRAWL]),
+        ("network.agent", "otherbot", ["crawl", *AFTER_CRAWL]),
+        ("sources.crawl.depth", 9, ["crawl", *AFTER_CRAWL]),
+        ("sources.crawl", None, AFTER_CRAWL),
+    ],
+)
+def test_a_config_changes_its_own_stage_and_those_after_it_and_no_other(workflow, config, value, stages):
+    one, other = fingerprints(workflow), fingerprints(changed(workflow, config, value))
+    assert different(other, one) == stages
+
+
+def test_a_changed_source_file_changes_what_is_read_from_it_and_not_the_crawl(workflow, warc):
+    before = fingerprints(workflow)
+    assert fingerprints(workflow) == before
+    warc.write_bytes(b"WARC/1.0\r\nmore")
+    grown = fingerprints(workflow)
+    assert different(before, grown) == AFTER_CRAWL
+    os.utime(warc, (1, 1))
+    assert different(grown, fingerprints(workflow)) == AFTER_CRAWL
+
+
+def test_other_columns_of_a_table_are_another_source(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"url\n")
+    tables = [LinkTable(path=str(tmp_path / "t.csv"), caption=caption) for caption in ("caption", "text")]
+    one, other = (fingerprints(Workflow(name="x", sources=Sources(tables=(table,)))) for table in tables)
+    assert different(one, other) == AFTER_CRAWL
+
+
+def test_the_output_folder_is_not_in_a_fingerprint(workflow):
+    assert fingerprints(workflow) == fingerprints(workflow, out="/elsewhere")
+
+
+def test_the_seed_of_the_embedded_web_is_the_crawl_s():
+    one, other = (
+        fingerprints(Workflow(name="x", sources=Sources(embedded_web=EmbeddedWebSource(seed=seed)))) for seed in (1, 2)
+    )
+    assert different(one, other) == ["crawl", *AFTER_CRAWL]
+
+
+# What a run would do
+
+
+def test_each_stage_is_told_with_what_would_happen_and_why(workflow, tmp_path):
+    out = str(tmp_path / "out")
+    plan = plan_run(workflow, out, find_sources(workflow))
+    assert {(line.action, line.why) for line in describe_plan(plan, {})} == {("run", "it has not been run here")}
+
+    previous = {stage.stage: stage.fingerprint for stage in plan.stages}
+    new_attempt(plan.of(Stage.CRAWL), PipelineOptions([])).commit(Done([], []))
+    lines = describe_plan(plan, previous | {"pack": "another"})
+    assert [(line.stage, line.action, line.why) for line in lines] == [
+        ("crawl", "skip", "it is committed with this fingerprint"),
+        *((stage, "run", "it did not finish") for stage in AFTER_CRAWL[:-1]),
+        ("pack", "run", "its config, code or inputs changed since the last run"),
+    ]
+    assert lines[0].folder == plan.of(Stage.CRAWL).folder
+
+
+def test_a_plan_writes_nothing(workflow, tmp_path):
+    describe_plan(plan_run(workflow, str(tmp_path / "out"), find_sources(workflow)), {})
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,76 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import InputRefused, StageFailed
+from pipelines.ledger import Ledger
+from pipelines.progress import ProgressNotes
+from pipelines.status import committed_at, current_ledger, run_status
+
+AFTER_CRAWL = ["extract", "screen", "fetch", "dedupe", "select", "pack"]
+
+
+def uncommit(output, *stages):
+    for stage in stages:
+        (Path(output.stages[stage].folder) / "manifest.json").unlink()
+
+
+def test_a_finished_run_is_committed_throughout_with_its_counts(output):
+    found = run_status(output.folder)
+    assert found.workflow == "작은 모음"
+    assert [(stage.stage, stage.state, stage.done) for stage in found.stages] == [
+        (stage, "committed", 0) for stage in AFTER_CRAWL
+    ]
+    counts = {stage.stage: stage.counts for stage in found.stages}
+    assert counts["screen"] == {"in": 3, "keep": 2, "drop:caption_too_short": 1}
+    assert found.stages[0].fingerprint == output.stages["extract"].manifest.fingerprint
+
+
+def test_a_stage_at_work_says_how_far_its_workers_are(output):
+    uncommit(output, "pack")
+    for attempt in ("attempt-1", "attempt-2"):
+        notes = ProgressNotes(f"{output.stages['pack'].folder}/{attempt}")
+        notes.advance(3)
+        notes.flush()
+    pack = run_status(output.folder).stages[-1]
+    assert (pack.state, pack.done, pack.counts) == ("running", 6, {})
+
+
+def test_a_stage_that_was_not_begun_waits(output):
+    shutil.rmtree(output.stages["pack"].folder)
+    pack = run_status(output.folder).stages[-1]
+    assert (pack.stage, pack.state, pack.done) == ("pack", "waiting", 0)
+
+
+@pytest.mark.parametrize("ask", [run_status, current_ledger])
+def test_a_folder_without_a_run_is_told(tmp_path, ask):
+    with pytest.raises(InputRefused, match="holds no run of harubang; give the folder that was --out"):
+        ask(str(tmp_path))
+
+
+@pytest.mark.parametrize("ask", [run_status, current_ledger])
+def test_a_record_that_is_none_is_told(tmp_path, ask):
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(InputRefused, match="not a run record"):
+        ask(str(tmp_path))
+
+
+def test_a_manifest_that_is_none_is_told(output):
+    (Path(output.stages["fetch"].folder) / "manifest.json").write_text("{")
+    with pytest.raises(StageFailed, match="not a stage manifest"):
+        run_status(output.folder)
+
+
+def test_the_ledger_is_that_of_the_last_stage_that_counts_candidates(output):
+    assert current_ledger(output.folder) == Ledger(3, 2, {"caption_too_short": 1}, True)
+    uncommit(output, "select", "screen")
+    assert current_ledger(output.folder) == Ledger(3, 3, {}, True)
+    uncommit(output, "extract")
+    with pytest.raises(InputRefused, match="no candidates are counted yet"):
+        current_ledger(output.folder)
+
+
+def test_what_is_not_committed_is_none(output):
+    assert committed_at(output.folder, "extract-00000000") is None
+    assert committed_at(output.folder, Path(output.stages["extract"].folder).name) == output.stages["extract"]
