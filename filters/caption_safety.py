@@ -12,7 +12,7 @@ import msgspec
 
 from filters.base import verdict
 from filters.identifier_patterns import IdentifierKind
-from filters.identifiers import PLACEHOLDERS, Finding, IdentifierPolicy, find_identifiers, find_in_url, redact
+from filters.identifiers import PLACEHOLDERS, Finding, IdentifierPolicy, find_identifiers, find_in_url, redact, redact_url
 from filters.unwanted import AbuseText, SpamText
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import Verdict
@@ -50,6 +50,11 @@ def withheld(text: str) -> str:
 def is_forbidden_url(url: str) -> bool:
     """Tell whether a URL holds a number that may never be written, and so may not be asked for."""
     return any(finding.kind in FORBIDDEN for finding in find_in_url(url))
+
+
+def without_forbidden(url: str) -> str:
+    """Return a URL as it may be written: as it is, or with every identifier replaced where one may never be written."""
+    return redact_url(url) if is_forbidden_url(url) else url
 
 
 def holds_forbidden(text: str) -> bool:

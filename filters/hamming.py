@@ -28,7 +28,7 @@ BITS: Final = 64
 MAX_WIDTH: Final = 24
 """Widest band key: its index is a table of 2^width entries."""
 LOOKUP_COST: Final = 3.0
-"""Cost of one index look-up in units of one compared pair, as measured by tests/bench/near_duplicate_scale.py."""
+"""Cost of one index look-up in units of one compared pair: a rough estimate, on which only the time depends."""
 CHUNK: Final = 1 << 18
 """Pairs compared at a time: the arrays of one step stay in a core's cache."""
 

@@ -31,7 +31,7 @@ def _say_json(value: Any) -> None:
     click.echo(msgspec.json.encode(value).decode())
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 @click.version_option(package_name="harubang")
 def cli() -> None:
     """From web pages to a curated Korean image–text dataset, with an account of every candidate."""
@@ -165,7 +165,7 @@ def main() -> None:
         click.echo(f"harubang: {error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        click.echo(f"harubang: {error.format_message()}; see harubang --help", err=True)
+        click.echo(f"harubang: {error.format_message().rstrip('.')}; see harubang --help", err=True)
         sys.exit(InputRefused.exit_code)
     except click.Abort:
         sys.exit(StageFailed.exit_code)

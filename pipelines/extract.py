@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
-from filters.caption_safety import is_forbidden_url, withheld
+from filters.caption_safety import is_forbidden_url, withheld, without_forbidden
 from filters.charset import decode_page, has_hangul
 from filters.harvest import CaptionKind, PageHarvest, harvest
-from filters.identifiers import redact_url
 from filters.rights import page_refusal
 from filters.url import normalize
 from pipelines import coders, storage
@@ -50,10 +49,11 @@ coders.register(SourceUnit)
 
 
 class Extracted(NamedTuple):
-    """What one page, record or row gave."""
+    """What one page, record or row gave. ``passed``: a page without Hangul, which is counted and has no row."""
 
     page: PageRow | None
     candidates: list[CandidateRow]
+    passed: bool = False
 
 
 def failure(
@@ -80,7 +80,7 @@ def failure(
 
 def extract_page(record: PageRecord, *, kind: str, source: str, agent: str) -> Extracted:
     """Return the candidates on one archived page and the row that says what became of the page."""
-    page_url = redact_url(normalize(record.url) or record.url)
+    page_url = without_forbidden(normalize(record.url) or record.url)
     row = PageRow(
         page_url=page_url,
         source_kind=kind,
@@ -107,6 +107,9 @@ def extract_page(record: PageRecord, *, kind: str, source: str, agent: str) -> E
         lost = failure("page", reason, detail, kind=kind, source=source, offset=record.offset, url=page_url)
         return Extracted(row._replace(reason=reason, detail=detail), [lost])
 
+    if page_url != record.url and is_forbidden_url(record.url):
+        return refused(Reason.URL_IDENTIFIER, "the page's URL holds a resident number")
+
     decoded = decode_page(record.body, content_type)
     if decoded is None:
         return refused(Reason.PAGE_UNDECODABLE, "the bytes are in no supported charset")
@@ -126,7 +129,7 @@ def _candidates(
 ) -> Iterator[CandidateRow]:
     def row(image_url: str, captions: Iterable[CaptionCandidate], reason: str, detail: str) -> CandidateRow:
         if is_forbidden_url(image_url):
-            image_url, reason, detail = redact_url(image_url), Reason.URL_IDENTIFIER, "the URL holds a resident number"
+            image_url, reason, detail = without_forbidden(image_url), Reason.URL_IDENTIFIER, "the URL holds a resident number"
         return CandidateRow(
             candidate_id=candidate_id(image_url=image_url, page_url=page_url, source_digest=record.digest),
             unit="image",
@@ -215,34 +218,20 @@ def extract_unit(unit: SourceUnit, *, agent: str) -> Iterator[Extracted]:
 
 def _guarded(record: PageRecord | BrokenRecord | PassedRecord, unit: SourceUnit, *, agent: str) -> Extracted:
     """Extract one record; whatever our own code raises on it becomes its reason, and the file goes on."""
-    source = unit.path if unit.kind == "warc" else "crawl"
     if isinstance(record, PassedRecord):
-        return Extracted(None, [])
+        return Extracted(None, [], passed=True)
+
+    def lost(part: str, reason: Reason, detail: str) -> Extracted:
+        url = without_forbidden(record.url)
+        row = failure(part, reason, detail, kind=unit.kind, source=unit.path, offset=record.offset, url=url)
+        return Extracted(None, [row])
+
     if isinstance(record, BrokenRecord):
-        detail = record.problem
-        row = failure(
-            "record",
-            Reason.RECORD_UNREADABLE,
-            detail,
-            kind=unit.kind,
-            source=source,
-            offset=record.offset,
-            url=record.url,
-        )
-        return Extracted(None, [row])
+        return lost("record", Reason.RECORD_UNREADABLE, record.problem)
     try:
-        return extract_page(record, kind=unit.kind, source=source, agent=agent)
+        return extract_page(record, kind=unit.kind, source=unit.path, agent=agent)
     except Exception as error:  # noqa: BLE001 - one record must not cost its file; the ledger keeps the place
-        row = failure(
-            "page",
-            Reason.RECORD_RAISED,
-            where_raised(error),
-            kind=unit.kind,
-            source=source,
-            offset=record.offset,
-            url=record.url,
-        )
-        return Extracted(None, [row])
+        return lost("page", Reason.RECORD_RAISED, where_raised(error))
 
 
 def where_raised(error: BaseException) -> str:
@@ -270,6 +259,8 @@ class ExtractUnit(beam.DoFn):
             PartWriter(self._place, PageRow) as page_rows,
         ):
             for extracted in self._read(unit):
+                if extracted.passed:
+                    pages["passed_over"] += 1
                 if extracted.page is not None:
                     page_rows.add(extracted.page)
                     pages[extracted.page.outcome] += 1

@@ -46,6 +46,8 @@ _EXTRACT_REASONS = frozenset(
         Reason.PAGE_UNDECODABLE,
         Reason.PAGE_UNPARSABLE,
         Reason.PAGE_OPTED_OUT,
+        Reason.PAGE_IDENTIFIER,
+        Reason.URL_IDENTIFIER,
         Reason.TABLE_ROW_INVALID,
         Reason.URL_REFUSED,
     }

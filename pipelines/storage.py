@@ -22,6 +22,16 @@ from apache_beam.io.filesystems import FileSystems
 _CHUNK = 1 << 20
 
 
+def _umask() -> int:
+    """Return the process's umask, which can only be read by setting it; done once, while there is one thread."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+_UMASK = _umask()
+
+
 class FoundFile(NamedTuple):
     """A file a pattern matched: its path, size in bytes and modification time in seconds since 1970."""
 
@@ -128,7 +138,9 @@ def _temporary(folder: Path) -> Iterator[tuple[IO[bytes], str]]:
 
 
 def _settle(file: IO[bytes]) -> None:
+    """Bring the bytes to the disk, and give the temporary file the rights that any new file has."""
     file.flush()
+    os.fchmod(file.fileno(), 0o666 & ~_UMASK)
     os.fsync(file.fileno())
 
 

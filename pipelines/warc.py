@@ -14,8 +14,8 @@ from typing import IO, BinaryIO, Final, NamedTuple
 
 from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 
-MAX_PAGE_BYTES: Final = 16 << 20
-"""Bytes of one page that are read; real pages are 13.7 kB on average, so more is an attack or not a page."""
+MAX_PAGE_BYTES: Final = 4 << 20
+"""Bytes of one page that are read: 300 times the mean of real pages (13.7 kB); more is an attack or not a page."""
 
 _HEAD = (
     b"WARC/1.1\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:harubang:block>\r\n"
@@ -82,7 +82,7 @@ def _read_one(record: WarcRecord, may_matter: Callable[[bytes], bool]) -> PageRe
     if record.record_type not in (WarcRecordType.response, WarcRecordType.resource):
         return BrokenRecord(url, offset, "the WARC header is cut or of no known type")
     if record.content_length > MAX_PAGE_BYTES:
-        return PassedRecord(url, offset)
+        return BrokenRecord(url, offset, f"{record.content_length} bytes, of which {MAX_PAGE_BYTES} would be read")
     block = record.reader.read()
     if len(block) != record.content_length:
         return BrokenRecord(url, offset, f"cut after {len(block)} of {record.content_length} bytes")

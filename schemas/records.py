@@ -75,8 +75,8 @@ class CandidateRow(NamedTuple):
 class ScreenedRow(NamedTuple):
     """A candidate with what screening made of it: the caption chosen and cleaned, every score, the outcome.
 
-    ``why`` says what evidence chose the caption; ``steps`` name the cleaning steps that changed it; ``concepts`` are the
-    Korean things it names.
+    ``why`` says what evidence chose the caption; ``steps`` name the cleaning steps that changed it; ``concepts`` are
+    the Korean things it names.
     """
 
     candidate_id: str
@@ -107,9 +107,9 @@ class ScreenedRow(NamedTuple):
 class ImageRow(NamedTuple):
     """One distinct image URL after fetching. Pixels are those of the stored image unless named original.
 
-    ``staging_offset`` and ``staging_length`` are bytes of the stored JPEG inside the staging tar. Hashes are hex of
-    64 bits (``phash256``: of 256), most significant bit first, as `imagehash` prints them. ``clear_bits`` is how many bits
-    of the pHash are more than noise, 0 to 64.
+    ``staging_offset`` and ``staging_length`` are bytes of the stored JPEG inside the staging tar. Hashes are hex of 64
+    bits (``phash256``: of 256), most significant bit first, as `imagehash` prints them. ``clear_bits`` is how many
+    bits of the pHash are more than noise, 0 to 64.
     """
 
     image_url: str

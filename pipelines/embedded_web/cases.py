@@ -16,6 +16,11 @@ NOT_ON_THE_WEB: tuple[tuple[Reason, str], ...] = (
     (Reason.PAGE_UNPARSABLE, "no page is known that the HTML parser refuses"),
     (Reason.RECORD_RAISED, "would be a fault of this project's own code"),
     (Reason.UNKNOWN, "every stage has the evidence it needs in a whole run"),
+    (
+        Reason.PAGE_IDENTIFIER,
+        "only a resident number leads to it, and none may be written, here as little as elsewhere",
+    ),
+    (Reason.URL_IDENTIFIER, "the same"),
 )
 """Reasons without a case, and why."""
 

@@ -27,7 +27,11 @@ CASES = {
     "empty source file": (GOOD.replace("WARC", "EMPTY"), [], "the file is empty; give one with content"),
     "no contact": (GOOD.split("network")[0], [], "network.contact: set a URL or mail address"),
     "bad override": (GOOD, ["--set", "pack"], "--set pack: write key=value"),
-    "unknown table ending": (GOOD.replace("warc: [WARC]", "tables: [{path: WARC}]"), [], "rename it to end in one of parquet"),
+    "unknown table ending": (
+        GOOD.replace("warc: [WARC]", "tables: [{path: WARC}]"),
+        [],
+        "rename it to end in one of parquet",
+    ),
     "refused engine": (GOOD, ["--", "--runner=DaskRunner"], "refused, it loses data silently"),
     "refused mode": (GOOD, ["--", "--direct_running_mode=multi_threading"], "use multi_processing"),
 }

@@ -33,7 +33,7 @@ def test_no_rule_matches_a_text_without_its_characters(text):
 
 WORDS = st.sampled_from(
     """경복궁 의 야경 사진 그림 자료사진 제공 서울시 홍길동 기자 연합뉴스 출처 무단 전재 금지 이미지 확대 보기 클릭하면
-    하나 저작권자 Photo by 다. A 캡처 재배포 뉴스1 . 1 B 사진은 무관""".split()  # noqa: SIM905
+    하나 저작권자 Photo by 다. A 캡처 재배포 뉴스1 . 1 B 사진은 무관""".split()
 )
 
 

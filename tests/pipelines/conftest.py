@@ -86,7 +86,18 @@ class _Maker:
     def extract(self):
         attempt = self.begin(Stage.EXTRACT)
         page = PageRow(
-            "http://a.test/", "warc", "/data/a.warc.gz", 17, "d" * 64, 200, "2026-01-01T00:00:00Z", "utf-8", 3, "keep", "", ""
+            "http://a.test/",
+            "warc",
+            "/data/a.warc.gz",
+            17,
+            "d" * 64,
+            200,
+            "2026-01-01T00:00:00Z",
+            "utf-8",
+            3,
+            "keep",
+            "",
+            "",
         )
         candidates = [candidate_of(row) for row in self.rows]
         parts = [
@@ -104,7 +115,10 @@ class _Maker:
         attempt = self.begin(Stage.FETCH)
         with ContentFile(attempt.place.path) as content:
             tar = TarWriter(content.file)
-            offsets = [tar.add(f"{fingerprint(row.image_url)[:32]}.jpg", data) for row, data in zip(self.images, self.jpegs, strict=True)]
+            offsets = [
+                tar.add(f"{fingerprint(row.image_url)[:32]}.jpg", data)
+                for row, data in zip(self.images, self.jpegs, strict=True)
+            ]
             tar.close()
             staging = attempt.place.part("staging", 0, content.publish("staging-00000", ".tar"), 2)
         self.images = [
@@ -165,7 +179,7 @@ def output(tmp_path, screened, image, cluster):
     record = RunRecord(
         workflow={"name": "작은 모음"},
         fingerprints=plans,
-        folders={stage: os.path.basename(committed.folder) for stage, committed in maker.stages.items()},  # noqa: PTH119
+        folders={stage: os.path.basename(committed.folder) for stage, committed in maker.stages.items()},
         harubang="0.1",
     )
     (tmp_path / "out" / RUN_RECORD).write_bytes(msgspec.json.encode(record))

@@ -1,6 +1,5 @@
 import itertools
 import json
-import os
 from pathlib import Path
 
 import msgspec
@@ -55,7 +54,13 @@ def put(out, pack, **changes):
 
 
 def tree(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()
+    }
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 # The root
@@ -105,7 +110,7 @@ def test_files_are_named_by_their_place_and_not_by_their_content(tmp_path):
 
 def test_a_dataset_is_put_in_place_with_its_manifest_and_card(tmp_path):
     manifest = put(tmp_path / "out", packed(tmp_path / "pack", ["x", "y"]))
-    assert sorted(os.listdir(tmp_path / "out")) == ["dataset"]
+    assert names(tmp_path / "out") == ["dataset"]
     found = tree(tmp_path / "out" / "dataset")
     assert found["shards/00001.tar"] == b"shards y"
     assert sorted(found) == sorted([*(entry.path for entry in manifest.files), "manifest.json"])
@@ -137,7 +142,7 @@ def test_an_older_dataset_is_replaced_whole(tmp_path):
     (tmp_path / "out" / "dataset" / "stray").write_text("not ours")
     manifest = put(tmp_path / "out", packed(tmp_path / "pack-2", ["w"]))
     assert sorted(tree(tmp_path / "out" / "dataset")) == sorted([*(e.path for e in manifest.files), "manifest.json"])
-    assert os.listdir(tmp_path / "out") == ["dataset"]
+    assert names(tmp_path / "out") == ["dataset"]
     assert (tmp_path / "out" / "dataset" / "shards" / "00000.tar").read_bytes() == b"shards w"
     # The stage's own files outlive the dataset that was made of them.
     assert len(tree(tmp_path / "pack-1")) == 9
@@ -148,7 +153,7 @@ def test_what_a_killed_run_left_is_cleared_away(tmp_path):
         (tmp_path / "out" / left).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "out" / left).write_text("half")
     manifest = put(tmp_path / "out", packed(tmp_path / "pack", ["x"]))
-    assert os.listdir(tmp_path / "out") == ["dataset"]
+    assert names(tmp_path / "out") == ["dataset"]
     assert len(tree(tmp_path / "out" / "dataset")) == len(manifest.files) + 1
 
 

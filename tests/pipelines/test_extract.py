@@ -75,7 +75,13 @@ def test_a_page_gives_its_images_with_where_they_were_found():
         caption._replace(dom_path="/html/body/img") for caption in row.captions
     ]
     page = found.page
-    assert (page.page_url, page.outcome, page.reason, page.charset, page.images) == ("http://a.test/p", "keep", "", "utf-8", 1)
+    assert (page.page_url, page.outcome, page.reason, page.charset, page.images) == (
+        "http://a.test/p",
+        "keep",
+        "",
+        "utf-8",
+        1,
+    )
     assert (page.source, page.source_offset, page.source_digest, page.http_status) == (
         "/data/a.warc.gz",
         17,
@@ -174,7 +180,12 @@ def test_an_image_that_cannot_be_requested_is_dropped_with_its_captions():
 
 def test_a_row_gives_a_candidate():
     row = extract_row(LinkRow(3, "HTTP://A.test/1.jpg", "돌하르방", "http://a.test:80/p", ""), source="/data/t.csv")
-    assert (row.unit, row.image_url, row.page_url, row.reason) == ("image", "http://a.test/1.jpg", "http://a.test/p", "")
+    assert (row.unit, row.image_url, row.page_url, row.reason) == (
+        "image",
+        "http://a.test/1.jpg",
+        "http://a.test/p",
+        "",
+    )
     assert row.captions == [CaptionCandidate("table_column", "돌하르방", "")]
     assert (row.source_kind, row.source, row.source_offset) == ("table", "/data/t.csv", 3)
 
@@ -299,13 +310,15 @@ def test_what_stands_before_the_break_of_a_file_is_kept(tmp_path):
     data = Path(unit.path).read_bytes()
     Path(unit.path).write_bytes(data[:-200] + b"\xff" * 400)
     _, rows = unit_rows(unit)
-    assert [(row.unit, row.reason) for row in rows][0] == ("image", "")
+    assert (rows[0].unit, rows[0].reason) == ("image", "")
     assert rows[-1].reason in (Reason.SOURCE_UNREADABLE, Reason.RECORD_UNREADABLE)
     assert len(rows) == 2
 
 
 def test_a_record_that_cannot_be_read_costs_only_itself(tmp_path):
-    head = b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a.test/%d\r\nContent-Length: %d\r\n\r\n%s\r\n\r\n"
+    head = (
+        b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a.test/%d\r\nContent-Length: %d\r\n\r\n%s\r\n\r\n"
+    )
     good = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + HTML.encode()
     blocks = [good, "HTTP/1.1 abc\r\n\r\n한글".encode(), good]
     (tmp_path / "a.warc").write_bytes(b"".join(head % (n, len(block), block) for n, block in enumerate(blocks)))
@@ -336,7 +349,9 @@ def test_a_page_our_own_code_raises_on_costs_only_itself(tmp_path, monkeypatch):
 
 
 def test_a_table_file_gives_a_row_each(tmp_path):
-    (tmp_path / "t.tsv").write_text("link\ttext\tpage\nhttp://a.kr/1.jpg\t돌하르방\thttp://a.kr/\n\t없음\t\n", encoding="utf-8")
+    (tmp_path / "t.tsv").write_text(
+        "link\ttext\tpage\nhttp://a.kr/1.jpg\t돌하르방\thttp://a.kr/\n\t없음\t\n", encoding="utf-8"
+    )
     _, rows = unit_rows(SourceUnit("table", str(tmp_path / "t.tsv"), 1, "link", "text", "page"))
     assert [(row.unit, row.reason, row.image_url, row.page_url) for row in rows] == [
         ("image", "", "http://a.kr/1.jpg", "http://a.kr/"),

@@ -118,6 +118,11 @@ def test_a_refusal_of_the_decoder_is_the_row_s_reason_and_the_bytes_are_named():
 # Fetching
 
 
+def names(data):
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        return tar.getnames()
+
+
 def fetched(urls, folder, **changes):
     """Fetch from a server of the routes above; return the rows and the staging tar."""
     staging = io.BytesIO()
@@ -152,15 +157,14 @@ def test_every_url_has_one_row_and_every_kept_image_lies_in_the_tar(tmp_path):
     kept = {row.image_url: row for row in rows if row.outcome == "keep"}
     assert kept["http://a.kr/1.jpg"].raw_sha256 == kept["http://b.kr/1.jpg"].raw_sha256 == sha256_hex(picture(1))
     assert kept["http://b.kr/1.jpg"].final_url == "http://a.kr/1.jpg"
-    with tarfile.open(fileobj=io.BytesIO(staging)) as tar:
-        assert sorted(tar.getnames()) == sorted(f"{fingerprint(url)[:32]}.jpg" for url in kept)
+    assert sorted(names(staging)) == sorted(f"{fingerprint(url)[:32]}.jpg" for url in kept)
 
 
 def test_two_runs_give_the_same_rows_but_for_the_time_and_the_place_in_the_tar(tmp_path):
     found = [fetched(urls, tmp_path, connections=connections) for urls, connections in ((URLS, 8), (URLS[::-1], 1))]
     rows = [[row._replace(fetched_at="", staging_offset=0) for row in rows] for rows, _, _ in found]
     assert rows[0] == rows[1]
-    tars = [sorted(tarfile.open(fileobj=io.BytesIO(tar)).getnames()) for _, tar, _ in found]
+    tars = [sorted(names(tar)) for _, tar, _ in found]
     assert tars[0] == tars[1]
 
 
@@ -173,7 +177,7 @@ def test_one_host_asked_one_url_at_a_time_fills_the_same_tar_byte_for_byte(tmp_p
 def test_nothing_to_fetch(tmp_path):
     rows, staging, server = fetched([], tmp_path)
     assert (rows, server.requests) == ([], [])
-    assert tarfile.open(fileobj=io.BytesIO(staging)).getnames() == []
+    assert names(staging) == []
 
 
 # The stage

@@ -37,4 +37,6 @@ def test_other_headings_are_not_candidates():
 
 
 def test_the_ledger_of_a_run_is_that_of_its_select_stage(output):
-    assert ledger_of(output.stages[Stage.SELECT]) == output.manifest.ledger == Ledger(3, 2, {"caption_too_short": 1}, True)
+    assert (
+        ledger_of(output.stages[Stage.SELECT]) == output.manifest.ledger == Ledger(3, 2, {"caption_too_short": 1}, True)
+    )

@@ -90,7 +90,7 @@ def test_a_line_that_is_no_record_is_a_row_with_its_problem(line):
     ("name", "data"), [("t.parquet", b"PAR1 not"), ("t.json", b'{"a": 1}'), ("t.json", b"[1,"), ("t.csv", b"\xff\xfe")]
 )
 def test_a_file_not_of_its_format_raises(name, data):
-    with pytest.raises(ValueError):  # noqa: PT011 - the library's own words
+    with pytest.raises(ValueError):
         read(name, data)
 
 

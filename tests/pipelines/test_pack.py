@@ -67,7 +67,10 @@ def test_a_span_is_read_across_batches(tmp_path):
     rows = [sample(number) for number in range(ROWS_PER_GROUP + 5)]
     part = write_part(AttemptPlace(str(tmp_path), "attempt-1"), "selected", 0, SelectedRow, rows)
     path = str(tmp_path / part.path)
-    assert list(read_span(Span(path, ROWS_PER_GROUP - 2, ROWS_PER_GROUP + 3))) == rows[ROWS_PER_GROUP - 2 : ROWS_PER_GROUP + 3]
+    assert (
+        list(read_span(Span(path, ROWS_PER_GROUP - 2, ROWS_PER_GROUP + 3)))
+        == rows[ROWS_PER_GROUP - 2 : ROWS_PER_GROUP + 3]
+    )
     assert list(read_span(Span(path, 0, 1))) == rows[:1]
     assert list(read_span(Span(path, 4, 4))) == []
 
@@ -137,7 +140,8 @@ def test_the_parquet_twin_holds_the_same_samples_as_hugging_face_loads_them(tmp_
 
 def test_a_shard_without_samples_can_be_read(tmp_path):
     tar, parquet = written(tmp_path, [])
-    assert tarfile.open(fileobj=io.BytesIO(tar)).getnames() == []
+    with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
+        assert archive.getnames() == []
     assert pq.read_table(io.BytesIO(parquet)).num_rows == 0
 
 
@@ -164,7 +168,11 @@ def staged(tmp_path):
 def test_a_shard_is_packed_with_its_twin_and_its_lineage(tmp_path, staged):
     selected, jpegs = staged
     shards = shards_of(selected, 2)
-    assert [[(span.start, span.stop) for span in shard.spans] for shard in shards] == [[(0, 2)], [(2, 3), (0, 1)], [(1, 2)]]
+    assert [[(span.start, span.stop) for span in shard.spans] for shard in shards] == [
+        [(0, 2)],
+        [(2, 3), (0, 1)],
+        [(1, 2)],
+    ]
     place = AttemptPlace(str(tmp_path / "stages" / "pack-1"), "attempt-1")
     (done,) = PackShard(place, str(tmp_path / "fetch")).process(shards[1])
     assert [(part.table, part.partition, part.rows) for part in done.parts] == [

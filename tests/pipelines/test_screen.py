@@ -20,7 +20,19 @@ def row(number=0, text=GOOD, *, source="/data/a.warc", offset=0, reason="", deta
     captions = [CaptionCandidate("alt", text, "/img")] if text else []
     url = f"http://a.test/{number}.jpg"
     return CandidateRow(
-        f"{number:032x}", unit, url, "http://a.test/", "", captions, "warc", source, offset, "d" * 64, "", reason, detail
+        f"{number:032x}",
+        unit,
+        url,
+        "http://a.test/",
+        "",
+        captions,
+        "warc",
+        source,
+        offset,
+        "d" * 64,
+        "",
+        reason,
+        detail,
     )
 
 
@@ -101,7 +113,13 @@ def test_a_row_that_makes_the_engine_raise_costs_only_itself(monkeypatch):
 
 def test_dropped_says_nothing_of_the_caption():
     found = dropped(row(1), Reason.URL_REFUSED, "why")
-    assert (found.outcome, found.reason, found.detail, found.caption, found.why) == ("drop", "url_refused", "why", "", "")
+    assert (found.outcome, found.reason, found.detail, found.caption, found.why) == (
+        "drop",
+        "url_refused",
+        "why",
+        "",
+        "",
+    )
 
 
 def test_the_engine_s_versions_name_kiwi_and_its_model():

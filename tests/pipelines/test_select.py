@@ -19,8 +19,8 @@ from schemas.records import (
     Contender,
     ImageRow,
     OutcomeRow,
-    ScreenedRow,
     Score,
+    ScreenedRow,
     SelectedRow,
     Verdict,
 )
@@ -28,7 +28,6 @@ from schemas.records import (
 NO_FILTERS = Select(filters=())
 SMALL = Select(filters=(ImageMinSide(min_side=301),))
 BLANK = Select(filters=(ImageBlank(),))
-
 
 
 # One candidate
@@ -243,7 +242,8 @@ def test_an_outcome_carries_where_the_candidate_was_found(screened):
 
 @settings(max_examples=100, deadline=None)
 @given(
-    keys=st.lists(st.integers(0, 2**128 - 1).map("{:032x}".format), min_size=1, max_size=9), partitions=st.integers(1, 99)
+    keys=st.lists(st.integers(0, 2**128 - 1).map("{:032x}".format), min_size=1, max_size=9),
+    partitions=st.integers(1, 99),
 )
 def test_ranges_in_order_hold_keys_in_order(keys, partitions):
     places = [key_range(key, partitions) for key in sorted(keys)]
@@ -283,13 +283,17 @@ def select_all(root, tables, cuts, config):
     return rows_of("outcomes", OutcomeRow), rows_of("selected", SelectedRow), committed.manifest.tallies
 
 
-def test_the_stage_gives_one_outcome_a_candidate_and_samples_in_the_order_of_their_keys(tmp_path, screened, image, cluster):
+def test_the_stage_gives_one_outcome_a_candidate_and_samples_in_the_order_of_their_keys(
+    tmp_path, screened, image, cluster
+):
     urls = [f"http://a.test/{n}.jpg" for n in range(8)]
     rows = [
         screened._replace(candidate_id=f"{(n * 7919) % 97:02x}" * 16, image_url=urls[n % 8], caption=f"돌하르방 {n}")
         for n in range(12)
     ]
-    rows.append(screened._replace(candidate_id="f" * 32, image_url="", unit="page", outcome="drop", reason="page_opted_out"))
+    rows.append(
+        screened._replace(candidate_id="f" * 32, image_url="", unit="page", outcome="drop", reason="page_opted_out")
+    )
     rows.append(screened._replace(candidate_id="e" * 32, outcome="drop", reason="caption_url"))
     images = [image._replace(image_url=url, raw_sha256=f"{n}" * 64) for n, url in enumerate(urls)]
     images[7] = images[7]._replace(outcome="drop", reason="timed_out")

@@ -63,11 +63,11 @@ DO_FNS = [
     MergeReports(),
 ]
 
-PARTS = st.builds(Part, st.sampled_from("ab"), st.integers(0, 3), st.sampled_from("pqr"), st.just(1), st.just("00"), st.just(2))
-TALLIES = st.builds(Tally, st.sampled_from(["in", "keep", "drop:x"]), st.integers(0, 9))
-REPORTS = st.lists(
-    st.builds(Done, st.lists(PARTS, max_size=3), st.lists(TALLIES, max_size=3)), max_size=6
+PARTS = st.builds(
+    Part, st.sampled_from("ab"), st.integers(0, 3), st.sampled_from("pqr"), st.just(1), st.just("00"), st.just(2)
 )
+TALLIES = st.builds(Tally, st.sampled_from(["in", "keep", "drop:x"]), st.integers(0, 9))
+REPORTS = st.lists(st.builds(Done, st.lists(PARTS, max_size=3), st.lists(TALLIES, max_size=3)), max_size=6)
 
 
 def plan(tmp_path, name="some", **covers):
@@ -190,7 +190,7 @@ def test_a_manifest_of_another_fingerprint_is_refused(attempt):
     path = Path(attempt.plan.folder) / "manifest.json"
     found = json.loads(path.read_text())
     path.write_text(json.dumps(found | {"fingerprint": fingerprint("other")}))
-    with pytest.raises(StageFailed, match="belongs to fingerprint .* remove it"):
+    with pytest.raises(StageFailed, match=r"belongs to fingerprint .* remove it"):
         committed(attempt.plan)
 
 
@@ -205,7 +205,7 @@ def test_what_is_no_manifest_is_told(tmp_path, text):
 
 def test_a_manifest_that_cannot_be_written_fails_the_stage(tmp_path):
     (tmp_path / "stages").write_text("a file where the folder should be")
-    with pytest.raises(StageFailed, match="some: (NotADirectory|FileExists)Error"):
+    with pytest.raises(StageFailed, match=r"some: (NotADirectory|FileExists)Error"):
         new_attempt(plan(tmp_path), PipelineOptions([])).commit(Done([], []))
 
 

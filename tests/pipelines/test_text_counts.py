@@ -12,7 +12,17 @@ from pipelines.stage import Attempt, StagePlan
 from pipelines.text_counts import CorpusCounts, Counted, Pair, count_pairs, hashed, pairs_of
 from schemas.records import CandidateRow, CaptionCandidate
 
-TEXTS = ["돌하르방", "돌 하르방!", "제주시 101번 버스", "서귀포시 202번 버스", "게시판 3", "게시판 4", "", "  ", "<b>돌하르방</b>"]
+TEXTS = [
+    "돌하르방",
+    "돌 하르방!",
+    "제주시 101번 버스",
+    "서귀포시 202번 버스",
+    "게시판 3",
+    "게시판 4",
+    "",
+    "  ",
+    "<b>돌하르방</b>",
+]
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(["http://a.kr/", "http://www.a.kr/2", "http://b.kr/", ""]),
@@ -87,7 +97,11 @@ def test_the_counts_are_those_of_a_corpus_in_memory_whatever_the_split(tmp_path_
 @pytest.mark.parametrize("cuts", [1, 3])
 def test_a_text_on_three_images_of_one_site_and_one_of_another(tmp_path_factory, cuts):
     rows = [row(image=f"http://i.kr/{n}.jpg", texts=["돌하르방 사진"]) for n in (1, 2, 3, 3)]
-    rows += [row("http://b.kr/", "http://i.kr/9.jpg", ["돌하르방 사진"]), row(texts=["게시판 1"]), row(texts=["게시판 2"])]
+    rows += [
+        row("http://b.kr/", "http://i.kr/9.jpg", ["돌하르방 사진"]),
+        row(texts=["게시판 1"]),
+        row(texts=["게시판 2"]),
+    ]
     counts = counted(tmp_path_factory, rows, cuts)
     assert counts.counts("a.kr", "돌하르방 사진") == TextCounts(3, 4, 1)
     assert counts.counts("b.kr", "돌하르방 사진") == TextCounts(1, 4, 1)

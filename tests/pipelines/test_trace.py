@@ -112,7 +112,9 @@ def test_a_loser_s_line_names_its_winner_and_a_refusal_its_channel(output):
     story["outcomes"][0] |= {"outcome": "drop", "reason": "duplicate_near", "detail": "", "winner_id": "w"}
     story["images"][0] |= {"stored_sha256": "", "reason": "opted_out"}
     story["images"][0]["consent"][0]["allowed"] = False
-    story["crawled"] = [{"page_url": "http://a.test/", "captured_at": "", "http_status": 200, "reason": "", "detail": ""}]
+    story["crawled"] = [
+        {"page_url": "http://a.test/", "captured_at": "", "http_status": 200, "reason": "", "detail": ""}
+    ]
     text = "\n".join(tell(story))
     assert "outcome  drop duplicate_near  (kept: w)" in text
     assert "HTTP 200  opted_out" in text

@@ -124,7 +124,10 @@ def test_a_merge_key_is_no_key_that_stands_twice(load):
         ("name=a=b", lambda w: w.name == "a=b"),
         ("sources.warc=[a.warc, b.warc]", lambda w: w.sources.warc == ("a.warc", "b.warc")),
         ("sources.crawl={seeds: ['http://a.kr/'], depth: 1}", lambda w: w.sources.crawl.depth == 1),
-        ("select.filters=[{type: image_min_side, min_side: 9}]", lambda w: w.select.filters == (ImageMinSide(min_side=9),)),
+        (
+            "select.filters=[{type: image_min_side, min_side: 9}]",
+            lambda w: w.select.filters == (ImageMinSide(min_side=9),),
+        ),
         ("select.filters=[]", lambda w: w.select.filters == ()),
         ("network.allow_loopback=true", lambda w: w.network.allow_loopback is True),
         ("select.takedowns.hosts=[b.kr]", lambda w: w.select.takedowns.hosts == ("b.kr",)),
@@ -166,6 +169,5 @@ def test_a_config_as_plain_values_spells_every_default_out_and_reads_back(load):
     plain = as_plain(workflow)
     assert plain["pack"] == {"samples_per_shard": 5_000, "licence": "other"}
     assert plain["select"]["filters"][0] == {"type": "image_min_side", "min_side": 200}
-    import msgspec
 
     assert msgspec.convert(plain, Workflow) == workflow
