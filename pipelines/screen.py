@@ -81,9 +81,10 @@ def screen_rows(
 ) -> Iterator[ScreenedRow]:
     """Yield every row with its outcome, in an order that depends on the rows and not on the order they come in.
 
-    Of rows with the same id (the same page bytes read twice) the first by source and offset goes on.
+    Of rows with the same id (the same page bytes read twice) the first by kind of source, source and offset goes on.
+    The kind comes first because the path of a crawl's archive depends on the output folder.
     """
-    ordered = sorted(rows, key=lambda r: (r.candidate_id, r.source, -1 if r.source_offset is None else r.source_offset))
+    ordered = sorted(rows, key=_precedence)
     pending: list[CandidateRow] = []
     previous = ""
     for row in ordered:
@@ -99,6 +100,11 @@ def screen_rows(
                 pending = []
         previous = row.candidate_id
     yield from _judge(pending, rules, evidence)
+
+
+def _precedence(row: CandidateRow) -> tuple[str, str, str, int]:
+    offset = -1 if row.source_offset is None else row.source_offset
+    return row.candidate_id, row.source_kind, row.source, offset
 
 
 def _judge(rows: Sequence[CandidateRow], rules: ScreenRules, evidence: CorpusEvidence | None) -> Iterator[ScreenedRow]:

@@ -189,7 +189,11 @@ def selected_row(winner: Contender, losers: Sequence[Contender]) -> SelectedRow:
 
 
 def _metadata(winner: Contender, losers: Sequence[Contender]) -> dict[str, object]:
-    """Return what the sample's JSON says: only what is the same in every run over the same content."""
+    """Return what the sample's JSON says: only what is the same in every run over the same content.
+
+    Every value has one type in every sample. What is a list, or may be absent, stands in ``details`` as JSON text:
+    loaders such as Hugging Face's guess a shard's types from its first samples, and an empty list has none.
+    """
     row, image = winner.screened, winner.image
     return {
         "key": row.candidate_id,
@@ -201,18 +205,13 @@ def _metadata(winner: Contender, losers: Sequence[Contender]) -> dict[str, objec
         "caption_path": row.caption_path,
         "caption_raw": row.caption_raw,
         "caption_why": row.why,
-        "caption_steps": row.steps,
-        "concepts": row.concepts,
-        "captions": [candidate._asdict() for candidate in row.captions],
+        "concepts": ", ".join(row.concepts),
         "morphemes": row.morphemes,
-        "source": {
-            "kind": row.source_kind,
-            "name": "crawl" if row.source_kind == "crawl" else PurePosixPath(row.source).name,
-            "digest": row.source_digest,
-        },
+        "source_kind": row.source_kind,
+        "source_name": "crawl" if row.source_kind == "crawl" else PurePosixPath(row.source).name,
+        "source_digest": row.source_digest,
         "status": "success",
-        "http_status": image.http_status,
-        "consent": [evidence._asdict() for evidence in image.consent],
+        "http_status": image.http_status or 0,
         "width": image.width,
         "height": image.height,
         "original_width": image.original_width,
@@ -225,10 +224,17 @@ def _metadata(winner: Contender, losers: Sequence[Contender]) -> dict[str, objec
         "raw_sha256": image.raw_sha256,
         "phash": image.phash,
         "dhash": image.dhash,
-        "scores": {score.name: score.value for score in image.scores},
-        "verdicts": [judged._asdict() for judged in (*row.verdicts, *winner.verdicts)],
         "cluster": winner.cluster.cluster,
-        "duplicates": [_duplicate(loser) for loser in losers],
+        "details": canonical_json(
+            {
+                "captions": [candidate._asdict() for candidate in row.captions],
+                "caption_steps": row.steps,
+                "consent": [evidence._asdict() for evidence in image.consent],
+                "scores": {score.name: score.value for score in image.scores},
+                "verdicts": [judged._asdict() for judged in (*row.verdicts, *winner.verdicts)],
+                "duplicates": [_duplicate(loser) for loser in losers],
+            }
+        ),
     }
 
 

@@ -79,7 +79,8 @@ def read_pages(
 def _read_one(record: WarcRecord, may_matter: Callable[[bytes], bool]) -> PageRecord | BrokenRecord | PassedRecord:
     url = (record.headers.get("WARC-Target-URI") or "").strip("<>")
     offset = record.stream_pos
-    if record.record_type not in (WarcRecordType.response, WarcRecordType.resource):
+    known = record.record_type in (WarcRecordType.response, WarcRecordType.resource)
+    if not known or record.headers.get("Content-Length") is None:
         return BrokenRecord(url, offset, "the WARC header is cut or of no known type")
     if record.content_length > MAX_PAGE_BYTES:
         return BrokenRecord(url, offset, f"{record.content_length} bytes, of which {MAX_PAGE_BYTES} would be read")

@@ -273,9 +273,9 @@ def magpie(pen: Pen, rng: random.Random, tint: Colour) -> None:
 
 def yuchae(pen: Pen, rng: random.Random, tint: Colour) -> None:
     """Rows of rape in flower, running to the horizon."""
-    pen.poly([(-2.6, -0.1), (2.6, -0.1), (2.6, 1.4), (-2.6, 1.4)], (140, 160, 50))
+    pen.poly([(-5, -0.1), (5, -0.1), (5, 1.4), (-5, 1.4)], (140, 160, 50))
     vanish = rng.uniform(-0.6, 0.6)
-    for k in range(-9, 10):
+    for k in range(-24, 25):
         pen.poly(
             [
                 (vanish + k * 0.12, -0.1),

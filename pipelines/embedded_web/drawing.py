@@ -90,11 +90,8 @@ def _things(pen: Pen, stage: backdrop.Stage, look: Look) -> None:
         size = rng.uniform(*of.size) * (1.15 if look.number == 1 else 0.9)
         size = min(size, room * (0.5 if look.number == 1 else 0.62), _TALLEST)
         x = room * (k + 0.5) + rng.uniform(-0.5, 0.5) * max(0.04, room - 1.5 * size)
-        y = (
-            rng.uniform(0.96, 0.86) - size
-            if look.backdrop not in ("table", "sky", "sea")
-            else _free_height(stage, look, rng, size)
-        )
+        stands = look.backdrop not in ("table", "sky", "sea")
+        y = max(rng.uniform(0.96, 0.86) - size, size + 0.03) if stands else _free_height(stage, look, rng, size)
         of.draw(pen.at(x, y, size, flip=rng.random() < 0.5 and look.kind != "taegeukgi"), rng, tint)
 
 

@@ -107,7 +107,7 @@ def samples(out):
                 data = tar.extractfile(info).read()
                 if info.name.endswith(".json"):
                     metadata = json.loads(data)
-                    del metadata["source"]["name"]
+                    del metadata["source_name"]
                     data = json.dumps(metadata).encode()
                 found.append((info.name, data))
     return found

@@ -29,6 +29,28 @@ def test_a_line_that_is_no_caption_says_why(line, reason):
     assert answer.raw == line
 
 
+def test_concepts_are_named_where_the_caption_is_kept():
+    assert "돌하르방" in explain(GOOD).concepts
+    assert explain("로고").concepts == []
+
+
+def test_identifiers_are_hidden_and_their_place_in_the_raw_line_is_told():
+    raw = f"{GOOD} 문의 010-1234-5678"
+    answer = explain(raw)
+    assert answer.outcome == "keep"
+    assert answer.raw == answer.caption == f"{GOOD} 문의 [휴대전화번호]"
+    (hidden,) = answer.redactions
+    assert raw[hidden.span[0] : hidden.span[1]] == "010-1234-5678"
+
+
+def test_a_resident_number_drops_the_line_and_is_not_said_again():
+    answer = explain(f"{GOOD} 900101-1234567")  # made up: the check digit does not fit
+    assert (answer.outcome, answer.reason) == ("drop", Reason.CAPTION_IDENTIFIER)
+    assert "900101" not in repr(answer)
+    assert [hidden.kind for hidden in answer.redactions] == ["resident_number"]
+    assert answer.concepts == []
+
+
 def test_one_answer_a_line_in_order():
     stream = [f"{GOOD}\n".encode(), b"\r\n", b"<b>" + GOOD.encode() + b"</b>\r\n", b"\xff\xfe\n", GOOD.encode()]
     answers = list(explain_lines(stream))

@@ -23,6 +23,7 @@ from schemas.reasons import Reason
 from schemas.records import CandidateRow, CaptionCandidate, PageRow
 
 HTML = "<html><head><title>제주 여행</title></head><body><img src='/1.jpg' alt='공원에 선 돌하르방'></body></html>"
+RESIDENT = "900101-1234567"  # made up: the check digit does not fit
 REFUSED_URL = "not an http or https URL that can be fetched"
 
 
@@ -175,6 +176,41 @@ def test_an_image_that_cannot_be_requested_is_dropped_with_its_captions():
     assert good.candidate_id != refused.candidate_id
 
 
+# Numbers that may never be written
+
+
+def test_a_resident_number_is_withheld_from_every_text(tmp_path):
+    page = HTML.replace("공원에 선", f"공원에 선 {RESIDENT}").replace("제주 여행", f"제주 {RESIDENT}")
+    found = extracted(record(page))
+    assert RESIDENT not in repr(found)
+    assert found.candidates[0].page_title == "제주 [주민등록번호]"
+    assert any("[주민등록번호]" in caption.text for caption in found.candidates[0].captions)
+    row = extract_row(LinkRow(0, "http://a.test/1.jpg", f"돌하르방 {RESIDENT}", "", ""), source="t.csv")
+    assert row.captions[0].text == "돌하르방 [주민등록번호]"
+
+
+def test_an_image_whose_url_holds_a_resident_number_is_dropped_and_the_url_is_not_written():
+    found = extracted(record(HTML.replace("/1.jpg", f"/{RESIDENT}.jpg")))
+    (row,) = found.candidates
+    assert (row.unit, row.reason, row.detail) == ("image", Reason.URL_IDENTIFIER, "the URL holds a resident number")
+    assert RESIDENT not in repr(found)
+
+
+def test_a_page_whose_url_holds_a_resident_number_is_not_read_and_the_url_is_not_written():
+    found = extracted(record(url=f"http://a.test/{RESIDENT}/p"))
+    (row,) = found.candidates
+    assert (row.unit, row.reason) == ("page", Reason.URL_IDENTIFIER)
+    assert RESIDENT not in repr(found)
+
+
+@pytest.mark.parametrize("place", ["url", "page"])
+def test_a_row_whose_urls_hold_a_resident_number(place):
+    urls = {"url": "http://a.test/1.jpg", "page": "http://a.test/"} | {place: f"http://a.test/{RESIDENT}"}
+    row = extract_row(LinkRow(4, caption="돌하르방", problem="", **urls), source="t.csv")
+    assert (row.unit, row.reason, row.source_offset) == ("row", Reason.URL_IDENTIFIER, 4)
+    assert RESIDENT not in repr(row)
+
+
 # A table's row
 
 
@@ -266,15 +302,20 @@ def test_a_warc_file_gives_its_pages_in_order(tmp_path):
     assert rows[0].source_offset < rows[1].source_offset
 
 
-def test_a_page_without_hangul_is_passed_over_before_it_is_parsed(tmp_path):
-    assert unit_rows(warc(tmp_path / "a.warc.gz", ("http://a.test/1", "<p>English</p>"))) == ([], [])
+def test_a_page_without_hangul_is_passed_over_before_it_is_parsed_and_counted(tmp_path):
+    unit = warc(tmp_path / "a.warc.gz", ("http://a.test/1", "<p>English</p>"))
+    assert unit_rows(unit) == ([], [])
+    (done,) = ExtractUnit(AttemptPlace(str(tmp_path), "attempt-1"), agent="harubang").process((0, unit))
+    assert dict(done.tallies) == {"pages:passed_over": 1}
 
 
-def test_the_names_of_crawled_warc_files_stay_out_of_the_rows(tmp_path):
+def test_a_crawled_page_is_told_with_its_place_in_the_archive(tmp_path):
     unit = warc(tmp_path / "warc-00000-0123.warc.gz", ("http://a.test/1", HTML))._replace(kind="crawl")
     pages, rows = unit_rows(unit)
-    assert [(row.source_kind, row.source) for row in rows] == [("crawl", "crawl")]
-    assert pages[0].source == "crawl"
+    assert [(row.source_kind, row.source, row.source_offset) for row in rows] == [
+        ("crawl", unit.path, pages[0].source_offset)
+    ]
+    assert pages[0].source == unit.path
 
 
 def test_a_file_that_is_gone(tmp_path):

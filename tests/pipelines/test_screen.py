@@ -3,16 +3,17 @@ import random
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from filters.caption_engine import CaptionRules, judge
+from filters.caption_engine import CaptionRules, Judged, judge
+from filters.caption_safety import CaptionSafety
 from pipelines import screen
 from pipelines.parts import read_rows, write_part
-from pipelines.screen import dropped, engine_versions, run_screen, screen_rows
+from pipelines.screen import ScreenRules, dropped, engine_versions, run_screen, screen_rows
 from pipelines.stage import Attempt, StagePlan
 from pipelines.storage import join
 from schemas.reasons import Reason
 from schemas.records import CandidateRow, CaptionCandidate, ScreenedRow
 
-RULES = CaptionRules()
+RULES = ScreenRules(CaptionRules(), CaptionSafety())
 GOOD = "제주 목관아 앞 돌하르방 두 기"
 
 
@@ -42,6 +43,8 @@ def test_a_good_caption_goes_on_with_all_that_was_known_of_it():
     assert (found.caption_raw, found.caption_path, found.image_url) == (GOOD, "/img", "http://a.test/1.jpg")
     assert found.morphemes > 0
     assert {verdict.outcome for verdict in found.verdicts} == {"keep"}
+    assert {verdict.filter_id for verdict in found.verdicts} >= {"caption_length@1", "identifiers@1", "spam_text@1"}
+    assert "돌하르방" in found.concepts
     assert found.captions == row(1).captions
 
 
@@ -54,6 +57,38 @@ def test_a_good_caption_goes_on_with_all_that_was_known_of_it():
     ],
 )
 def test_a_bad_caption_is_dropped_for_its_reason(text, reason):
+    (found,) = screen_rows([row(1, text)], RULES)
+    assert (found.outcome, found.reason) == ("drop", reason)
+
+
+RESIDENT = "900101-1234567"  # made up: the check digit does not fit
+
+
+def test_a_caption_with_a_resident_number_is_dropped_and_the_number_is_written_nowhere():
+    (found,) = screen_rows([row(1, f"{GOOD} {RESIDENT}")._replace(page_title=RESIDENT)], RULES)
+    assert (found.outcome, found.reason) == ("drop", Reason.CAPTION_IDENTIFIER)
+    assert found.concepts == []
+    assert RESIDENT not in repr(found)
+    assert found.page_title == "[주민등록번호]"
+
+
+def test_a_telephone_number_is_replaced_in_every_text_and_the_step_is_told():
+    (found,) = screen_rows([row(1, f"{GOOD} 문의 010-1234-5678")._replace(page_title="예약 010-1234-5678")], RULES)
+    assert found.outcome == "keep"
+    assert "[휴대전화번호]" in found.caption
+    assert "010-1234-5678" not in repr(found)
+    assert found.steps[-1] == "identifiers"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("카지노 토토 대출 상담 문의 전화", Reason.CAPTION_SPAM), ("시발놈아 꺼져라 이 개새끼야", Reason.CAPTION_ABUSE)],
+)
+def test_a_caption_that_would_be_kept_but_for_what_it_says(text, reason, monkeypatch):
+    def kept(batch, rules, evidence):
+        return [Judged(caption=item.captions[0].text, outcome="keep", detail="") for item in batch]
+
+    monkeypatch.setattr(screen, "judge", kept)
     (found,) = screen_rows([row(1, text)], RULES)
     assert (found.outcome, found.reason) == ("drop", reason)
 
@@ -73,6 +108,13 @@ def test_of_the_same_candidate_found_twice_the_first_by_source_and_offset_goes_o
         ("/a.warc", 9): Reason.DUPLICATE_CANDIDATE,
         ("/b.warc", 0): Reason.DUPLICATE_CANDIDATE,
     }
+
+
+def test_where_a_crawl_s_archive_lies_does_not_decide_which_of_two_goes_on():
+    for folder in ("/a", "/z"):
+        crawled = row(1, source=f"{folder}/out/warc-00000.warc.gz")._replace(source_kind="crawl")
+        found = {f.source_kind: f.reason for f in screen_rows([row(1, source="/m.warc"), crawled], RULES)}
+        assert found == {"crawl": "", "warc": Reason.DUPLICATE_CANDIDATE}
 
 
 def test_a_candidate_that_was_dropped_twice_keeps_its_own_reason():
@@ -112,7 +154,7 @@ def test_a_row_that_makes_the_engine_raise_costs_only_itself(monkeypatch):
 
 
 def test_dropped_says_nothing_of_the_caption():
-    found = dropped(row(1), Reason.URL_REFUSED, "why")
+    found = dropped(row(1), Reason.URL_REFUSED, "why", RULES.safety)
     assert (found.outcome, found.reason, found.detail, found.caption, found.why) == (
         "drop",
         "url_refused",
@@ -122,8 +164,8 @@ def test_dropped_says_nothing_of_the_caption():
     )
 
 
-def test_the_engine_s_versions_name_kiwi_and_its_model():
-    assert [text.split()[0] for text in engine_versions()] == ["kiwipiepy", "kiwipiepy-model"]
+def test_the_engine_s_versions_name_kiwi_its_model_and_the_concepts():
+    assert [text.split()[0] for text in engine_versions()] == ["kiwipiepy", "kiwipiepy-model", "concepts"]
 
 
 # The stage

@@ -187,7 +187,7 @@ def test_losers_name_their_winner_and_how_they_are_its_copies(three):
 def test_one_contender_wins(three):
     ((outcome, sample),) = choose(three[:1])
     assert outcome.outcome == "keep"
-    assert json.loads(sample.metadata)["duplicates"] == []
+    assert json.loads(json.loads(sample.metadata)["details"])["duplicates"] == []
 
 
 def test_a_sample_holds_its_whole_record_and_the_captions_that_lost(three, screened, image):
@@ -197,12 +197,15 @@ def test_a_sample_holds_its_whole_record_and_the_captions_that_lost(three, scree
     assert (metadata["key"], metadata["caption"], metadata["url"]) == ("2" * 32, "돌하르방 2", "http://a.test/1.jpg")
     assert (metadata["sha256"], metadata["raw_sha256"]) == (image.stored_sha256, "c" * 64)
     assert (metadata["width"], metadata["original_width"], metadata["format"]) == (400, 800, "JPEG")
-    assert metadata["captions"] == [{"dom_path": "/html/body/img", "kind": "alt", "text": "공원에 선 돌하르방"}]
-    assert metadata["consent"] == [{"channel": "robots.txt", "value": "sha256:00", "allowed": True}]
-    assert metadata["scores"] == {"short_side": 300.0}
-    assert [judged["filter_id"] for judged in metadata["verdicts"]] == ["caption_length@1", "image_min_side@1"]
-    assert metadata["source"] == {"kind": "warc", "name": "a.warc.gz", "digest": "d" * 64}
-    assert [(lost["candidate_id"][0], lost["caption"]) for lost in metadata["duplicates"]] == [
+    assert not any(value is None or isinstance(value, list | dict) for value in metadata.values())
+    assert metadata["concepts"] == "돌하르방"
+    details = json.loads(metadata["details"])
+    assert details["captions"] == [{"dom_path": "/html/body/img", "kind": "alt", "text": "공원에 선 돌하르방"}]
+    assert details["consent"] == [{"channel": "robots.txt", "value": "sha256:00", "allowed": True}]
+    assert details["scores"] == {"short_side": 300.0}
+    assert [judged["filter_id"] for judged in details["verdicts"]] == ["caption_length@1", "image_min_side@1"]
+    assert [metadata[f"source_{name}"] for name in ("kind", "name", "digest")] == ["warc", "a.warc.gz", "d" * 64]
+    assert [(lost["candidate_id"][0], lost["caption"]) for lost in details["duplicates"]] == [
         ("1", "돌하르방 1"),
         ("3", "돌하르방 3"),
     ]
@@ -223,7 +226,7 @@ def test_nothing_that_differs_between_two_crawls_of_one_content_is_in_the_metada
 
 def test_the_files_of_a_crawl_are_not_named_in_the_metadata(screened, image, cluster):
     crawled = contender(screened._replace(source_kind="crawl", source="/x/warc-00001-abc.warc.gz"), image, cluster, "1")
-    assert json.loads(next(choose([crawled]))[1].metadata)["source"]["name"] == "crawl"
+    assert json.loads(next(choose([crawled]))[1].metadata)["source_name"] == "crawl"
 
 
 def test_an_outcome_carries_where_the_candidate_was_found(screened):

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pipelines
+from filters.caption_engine import CaptionRules
+from filters.caption_safety import CaptionSafety
 from filters.near_duplicates import DuplicateRules
 from pipelines import crawl, dedupe, extract, fetch, pack, screen, select, stage, storage, text_counts
 from pipelines.decoded import ImageSettings
@@ -53,7 +55,7 @@ DO_FNS = [
     fetch.FetchPartition(PLACE, Network(allow_loopback=True), ImageSettings()),
     pack.PackShard(PLACE, "/out/stages/fetch-1"),
     screen.Regroup(Exchange("/out/x", CandidateRow, screen.by_candidate, 8), source="screened"),
-    screen.ScreenPartition(PLACE, screen.CaptionRules(), ["/out/counts"]),
+    screen.ScreenPartition(PLACE, screen.ScreenRules(CaptionRules(), CaptionSafety()), ["/out/counts"]),
     select.JoinPartition(PLACE, Select(), Exchange("/out/x", select.Contender, select.by_cluster, 8)),
     select.ChoosePartition(PLACE, partitions=8),
     select.OrderPartition(PLACE),

@@ -124,3 +124,14 @@ def test_an_archive_that_breaks_in_the_middle_gives_what_came_before():
     assert next(pages).url == "http://a.test/1"
     with pytest.raises(OSError, match="ecompress"):
         next(pages)
+
+
+def test_a_gzip_member_cut_in_its_header_is_told():
+    data = archive(("http://a.test/1", PAGE), ("http://a.test/2", PAGE))
+    offset = read(data)[1].offset
+    for cut in range(offset + 1, offset + 120, 7):
+        try:
+            found = read(data[:cut])
+        except OSError:
+            continue  # told by the archive as a whole
+        assert len(found) == 1 or isinstance(found[-1], BrokenRecord), cut
