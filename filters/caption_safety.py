@@ -12,7 +12,15 @@ import msgspec
 
 from filters.base import verdict
 from filters.identifier_patterns import IdentifierKind
-from filters.identifiers import PLACEHOLDERS, Finding, IdentifierPolicy, find_identifiers, find_in_url, redact, redact_url
+from filters.identifiers import (
+    PLACEHOLDERS,
+    Finding,
+    IdentifierPolicy,
+    find_identifiers,
+    find_in_url,
+    redact,
+    redact_url,
+)
 from filters.unwanted import AbuseText, SpamText
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import Verdict

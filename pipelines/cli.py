@@ -11,8 +11,9 @@ import click
 import msgspec
 
 from pipelines.caption_lines import explain_lines
-from pipelines.dataset import DatasetManifest, Ledger
+from pipelines.dataset import DatasetManifest
 from pipelines.errors import InputRefused, StageFailed
+from pipelines.ledger import Ledger
 from pipelines.plan import describe_plan
 from pipelines.run import Run, locked, read_run_record
 from pipelines.runner import parse_options

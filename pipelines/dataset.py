@@ -15,6 +15,7 @@ import msgspec
 
 from pipelines import storage
 from pipelines.errors import StageFailed
+from pipelines.ledger import Ledger
 from pipelines.stage import Committed
 from schemas.identity import fingerprint, sha256_hex
 
@@ -32,15 +33,6 @@ class DatasetFile(msgspec.Struct, frozen=True):
     bytes: int
     sha256: str
     rows: int
-
-
-class Ledger(msgspec.Struct, frozen=True):
-    """The books of a run: candidates = kept + Σ dropped where ``balanced``."""
-
-    candidates: int
-    kept: int
-    dropped: dict[str, int]
-    balanced: bool
 
 
 class DatasetManifest(msgspec.Struct, frozen=True, kw_only=True):

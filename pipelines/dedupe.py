@@ -225,9 +225,7 @@ class JoinEdges(beam.CombineFn):
 
     def add_input(self, mutable_accumulator: Forest, element: Edges) -> Forest:
         """Add edges."""
-        return add_edges(
-            mutable_accumulator, np.frombuffer(element.left, "<i8"), np.frombuffer(element.right, "<i8")
-        )
+        return add_edges(mutable_accumulator, np.frombuffer(element.left, "<i8"), np.frombuffer(element.right, "<i8"))
 
     def merge_accumulators(self, accumulators: Iterable[Forest]) -> Forest:
         """Return the components of all."""
@@ -328,5 +326,3 @@ def run_dedupe(attempt: Attempt, paths: list[str], images: int, rules: Duplicate
 
 def _as_it_is(edges: Edges) -> Edges:
     return edges
-
-

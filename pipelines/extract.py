@@ -129,7 +129,11 @@ def _candidates(
 ) -> Iterator[CandidateRow]:
     def row(image_url: str, captions: Iterable[CaptionCandidate], reason: str, detail: str) -> CandidateRow:
         if is_forbidden_url(image_url):
-            image_url, reason, detail = without_forbidden(image_url), Reason.URL_IDENTIFIER, "the URL holds a resident number"
+            image_url, reason, detail = (
+                without_forbidden(image_url),
+                Reason.URL_IDENTIFIER,
+                "the URL holds a resident number",
+            )
         return CandidateRow(
             candidate_id=candidate_id(image_url=image_url, page_url=page_url, source_digest=record.digest),
             unit="image",

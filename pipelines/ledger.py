@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from pipelines.dataset import Ledger as Ledger
+import msgspec
+
 from pipelines.stage import DROP, IN, KEEP, Committed
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """The books of a run: candidates = kept + Σ dropped where ``balanced``."""
+
+    candidates: int
+    kept: int
+    dropped: dict[str, int]
+    balanced: bool
 
 
 def ledger_of(stage: Committed) -> Ledger:

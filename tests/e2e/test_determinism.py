@@ -139,8 +139,9 @@ def test_a_changed_threshold_runs_selection_and_not_the_fetch(first, run_haruban
     }
 
 
-def test_the_demo_gives_the_same_root_twice(demo, tmp_path):
-    assert run(DEMO, tmp_path / "out") == root_of(demo)
+def test_the_demo_gives_the_same_root_again_and_by_two_worker_processes(demo, tmp_path):
+    two = ["--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    assert run(DEMO, tmp_path / "out", *two) == root_of(demo)
 
 
 def test_the_embedded_sources_are_the_same_bytes(tmp_path):

@@ -10,7 +10,7 @@ from pipelines.errors import InputRefused
 from pipelines.link_table import LinkTable, format_of, read_rows
 
 ROWS = [
-    {"url": "http://a.test/1.jpg", "caption": "쉼표, 따옴표 \"와\" 줄\n바꿈", "page": "http://a.test/"},
+    {"url": "http://a.test/1.jpg", "caption": '쉼표, 따옴표 "와" 줄\n바꿈', "page": "http://a.test/"},
     {"url": "http://a.test/2.jpg", "caption": "첨성대", "page": ""},
 ]
 TABLE = LinkTable(path="x", page="page")

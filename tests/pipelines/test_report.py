@@ -3,8 +3,9 @@ import io
 import pytest
 from PIL import Image
 
-from pipelines.dataset import DatasetFile, DatasetManifest, Ledger
+from pipelines.dataset import DatasetFile, DatasetManifest
 from pipelines.errors import StageFailed
+from pipelines.ledger import Ledger
 from pipelines.parts import AttemptPlace, write_part
 from pipelines.report import gather, write_report
 from pipelines.report_charts import Bar

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.dataset import Ledger, root_of
+from pipelines.dataset import root_of
 from pipelines.errors import InputRefused
+from pipelines.ledger import Ledger
 from pipelines.tar import TarWriter
 from pipelines.verify import Verification, verify
 from schemas.identity import sha256_hex
