@@ -225,12 +225,12 @@ def _metadata(winner: Contender, losers: Sequence[Contender]) -> dict[str, objec
         "phash": image.phash,
         "dhash": image.dhash,
         "cluster": winner.cluster.cluster,
+        "scores": {score.name: score.value for score in image.scores},
         "details": canonical_json(
             {
                 "captions": [candidate._asdict() for candidate in row.captions],
                 "caption_steps": row.steps,
                 "consent": [evidence._asdict() for evidence in image.consent],
-                "scores": {score.name: score.value for score in image.scores},
                 "verdicts": [judged._asdict() for judged in (*row.verdicts, *winner.verdicts)],
                 "duplicates": [_duplicate(loser) for loser in losers],
             }

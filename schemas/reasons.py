@@ -66,6 +66,7 @@ class Reason(StrEnum):
     CAPTION_UNKNOWN_WORDS = "caption_unknown_words"
     CAPTION_REMARK = "caption_remark"
     CAPTION_WEAK_SOURCE = "caption_weak_source"
+    CAPTION_TRANSLATED = "caption_translated"
 
     # Getting a page or an image.
     ROBOTS_DISALLOWED = "robots_disallowed"

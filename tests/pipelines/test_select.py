@@ -197,12 +197,12 @@ def test_a_sample_holds_its_whole_record_and_the_captions_that_lost(three, scree
     assert (metadata["key"], metadata["caption"], metadata["url"]) == ("2" * 32, "돌하르방 2", "http://a.test/1.jpg")
     assert (metadata["sha256"], metadata["raw_sha256"]) == (image.stored_sha256, "c" * 64)
     assert (metadata["width"], metadata["original_width"], metadata["format"]) == (400, 800, "JPEG")
-    assert not any(value is None or isinstance(value, list | dict) for value in metadata.values())
+    assert not any(value is None or isinstance(value, list) for value in metadata.values())
     assert metadata["concepts"] == "돌하르방"
     details = json.loads(metadata["details"])
     assert details["captions"] == [{"dom_path": "/html/body/img", "kind": "alt", "text": "공원에 선 돌하르방"}]
     assert details["consent"] == [{"channel": "robots.txt", "value": "sha256:00", "allowed": True}]
-    assert details["scores"] == {"short_side": 300.0}
+    assert metadata["scores"] == {"short_side": 300.0}
     assert [judged["filter_id"] for judged in details["verdicts"]] == ["caption_length@1", "image_min_side@1"]
     assert [metadata[f"source_{name}"] for name in ("kind", "name", "digest")] == ["warc", "a.warc.gz", "d" * 64]
     assert [(lost["candidate_id"][0], lost["caption"]) for lost in details["duplicates"]] == [
