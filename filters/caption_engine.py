@@ -33,6 +33,7 @@ from filters.caption_shape import (
 from filters.choose import ATTRIBUTE_KINDS, FILE_NAME_KIND, LIKELIHOOD, OTHER_LIKELIHOOD, Option, rank
 from filters.clean import Cleaned, clean
 from filters.morphology import Morphemes, analyze
+from filters.translated import CaptionTranslated
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import CaptionCandidate, Verdict
 
@@ -40,7 +41,7 @@ ShapeFilter = (
     CaptionUrl | CaptionFileName | CaptionNumbers | CaptionScript | CaptionLength | CaptionFurniture | CaptionRepetition
 )
 ContextFilter = CaptionSiteFrequency | CaptionCorpusFrequency | CaptionTemplate | CaptionSource
-MorphologyFilter = CaptionContentNoun | CaptionUnknownWords | CaptionRemark
+MorphologyFilter = CaptionContentNoun | CaptionUnknownWords | CaptionRemark | CaptionTranslated
 CaptionFilter = ShapeFilter | ContextFilter | MorphologyFilter
 
 DEFAULT_FILTERS: Final[tuple[CaptionFilter, ...]] = (

@@ -33,8 +33,10 @@ _GENERAL_VERBS: Final = frozenset(
     """.split()  # noqa: SIM905 - a list literal would run over a page
 )
 _GENERAL_ADJECTIVES: Final = frozenset(
-    "같 그렇 길 낫 낮 높 늦 다르 많 빠르 쉽 어렵 어떻 없 있 이렇 작 적 좋 짧 크".split()
-)  # noqa: SIM905
+    """
+    같 그렇 길 낫 낮 높 늦 다르 많 빠르 쉽 어렵 어떻 없 있 이렇 작 적 좋 짧 크
+    """.split()  # noqa: SIM905 - as its neighbours
+)
 _GENERAL_NOUNS: Final = frozenset(
     """
     가운데 가지 결과 경우 곳 관련 다음 대부분 대상 동안 뒤 때 말 문제 부분 사람 사실 사이 상태 상황 생각 시간 아래
@@ -67,8 +69,3 @@ def style_ngrams(tokens: Sequence[str]) -> Iterator[str]:
     for length in range(1, NGRAM + 1):
         for first in range(len(tokens) - length + 1):
             yield "_".join(tokens[first : first + length])
-
-
-def style_text(morphemes: Sequence[Morpheme]) -> str:
-    """Return the features of a text as one line of words, as the model reads them."""
-    return " ".join(style_ngrams(style_tokens(morphemes)))

@@ -19,6 +19,7 @@ from pipelines.run import Run, locked, read_run_record
 from pipelines.runner import parse_options
 from pipelines.status import current_ledger, run_status
 from pipelines.trace import tell, trace
+from pipelines.train import train as train_classifier
 from pipelines.verify import verify
 from pipelines.workflow import load_workflow
 
@@ -134,6 +135,16 @@ def caption(as_json: bool) -> None:
         else:
             reason = f" {answer.reason}" if answer.reason else ""
             click.echo(f"{answer.outcome}{reason}\t{answer.caption}")
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("--held-out", multiple=True, metavar="FILE", help="A labelled file of sources that are only measured.")
+@click.option("--out", required=True, metavar="DIR", help="Where the model and its card go.")
+def train(files: Sequence[str], held_out: Sequence[str], out: str) -> None:
+    """Train the native-or-translated classifier from labelled FILES: ``native`` or ``translated``, source, text."""
+    train_classifier([Path(name) for name in files], Path(out), [Path(name) for name in held_out])
+    click.echo(f"model    {Path(out) / 'translated.ftz'}\ncard     {Path(out) / 'MODEL_CARD.md'}")
 
 
 def _ledger_table(books: Ledger) -> str:

@@ -36,6 +36,7 @@ REASON_TEXTS: Final[dict[Reason, str]] = {
     Reason.CAPTION_TOO_FREQUENT: "The same text stands on too many images to describe one of them.",
     Reason.CAPTION_TEMPLATED: "The text is one of many on its site that differ only in a number or a name.",
     Reason.CAPTION_UNKNOWN_WORDS: "Too many of the text's words are in no dictionary.",
+    Reason.CAPTION_TRANSLATED: "The text reads like a translation and not like Korean written for the page.",
     Reason.CAPTION_REMARK: "The text remarks on something and does not name what is seen.",
     Reason.CAPTION_WEAK_SOURCE: "The text stands in a place that seldom describes the image.",
     Reason.ROBOTS_DISALLOWED: "The host's robots.txt does not allow this address to be fetched.",

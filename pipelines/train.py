@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from filters.clean import clean
 from filters.morphology import Morpheme, analyze
 from filters.style_tokens import style_ngrams, style_tokens
-from filters.translated import MODEL_FILE, TRANSLATED_LABEL
+from filters.translated import MODEL_FILE, TRANSLATED_LABEL, score_with
 from pipelines.errors import InputRefused, StageFailed
 from pipelines.storage import write_bytes
 from pipelines.train_card import Figures, Row, SourceFigures, card
@@ -193,13 +193,8 @@ def fit(examples: Sequence[tuple[bool, tuple[Morpheme, ...]]]) -> Any:
 
 def scores(model: Any, texts: Sequence[tuple[Morpheme, ...]]) -> NDArray[np.float64]:
     """Return the probability of translation of each text, 0 to 1; 0.5 where no feature is known."""
-    lines = [" ".join(style_ngrams(style_tokens(tokens))) for tokens in texts]
-    found = np.full(len(lines), 0.5)
-    if lines:
-        for index, (labels, shares) in enumerate(zip(*model.predict(lines, k=2), strict=True)):
-            if labels:
-                found[index] = min(1.0, dict(zip(labels, map(float, shares), strict=True)).get(TRANSLATED_LABEL, 0.0))
-    return found
+    found = (score_with(model, tokens) for tokens in texts)
+    return np.array([0.5 if score is None else score for score in found], dtype=np.float64)
 
 
 def auroc(translated: NDArray[np.float64], native: NDArray[np.float64]) -> float:
@@ -264,8 +259,8 @@ def train(paths: Sequence[Path], out: Path, held_out: Sequence[Path] = ()) -> Fi
         held_out: labelled files of sources that are only measured. None of their sources may be in ``paths``.
 
     Raises:
-        InputRefused: a file is unreadable or misshapen, a class is missing or has under `MIN_LINES` lines, or a source
-            is both trained on and held out.
+        InputRefused: a file is unreadable or misshapen, a class is missing or has under `MIN_LINES` lines, a source is
+            both trained on and held out, or ``out`` cannot be made.
         StageFailed: fastText could not train, or the model is larger than `MAX_MODEL_BYTES`.
     """
     rows, files = read_labelled(paths)
@@ -278,6 +273,10 @@ def train(paths: Sequence[Path], out: Path, held_out: Sequence[Path] = ()) -> Fi
     both = sorted({row.source for row in rows} & {row.source for row in measured})
     if both:
         raise InputRefused(f"source {both[0]} is both trained on and held out; give it to one of the two")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputRefused(f"{out}: cannot be made a folder ({error}); give another one or mend its rights") from error
     trial = fit(balanced(row for row in rows if not _held_back(row)))
     back = [row for row in rows if _held_back(row)]
     native, translated = (
@@ -294,9 +293,6 @@ def train(paths: Sequence[Path], out: Path, held_out: Sequence[Path] = ()) -> Fi
         hashlib.sha256(data).hexdigest(), len(data), tuple(files), tuple(held_files), auroc(translated, native),
         tuple(leave_one_out(rows)), tuple(held_out_figures(model, measured)),
     )  # fmt: skip
-    try:
-        write_bytes(str(out / MODEL_FILE), data)
-        write_bytes(str(out / CARD_FILE), card(figures).encode())
-    except OSError as error:
-        raise InputRefused(f"{out}: cannot be written to ({error}); give another folder or mend its rights") from error
+    write_bytes(str(out / MODEL_FILE), data)
+    write_bytes(str(out / CARD_FILE), card(figures).encode())
     return figures

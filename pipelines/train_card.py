@@ -70,9 +70,9 @@ Says how likely a Korean text was translated into Korean, from its particles, en
 word boundaries; what the text is about is taken out before the model reads it (`filters/style_tokens.py`).
 
 - Model: fastText, supervised, quantized, {figures.size} bytes, SHA-256 `{figures.sha256}`
-- Trained from nothing on one thread by `pipelines.train` with fasttext-numpy2-wheel \
-{version("fasttext-numpy2-wheel")} and kiwipiepy {version("kiwipiepy")}. No pretrained weights. The same files give the
-  same bytes with these versions on one kind of processor; another may round the last bit otherwise.
+- Trained from nothing on one thread by `pipelines.train`, with no pretrained weights, with fasttext-numpy2-wheel
+  {version("fasttext-numpy2-wheel")} and kiwipiepy {version("kiwipiepy")}. The same files give the same bytes with these
+  versions on one kind of processor; another may round the last bit otherwise.
 - Use: a weak sign among others. Short texts are *unknown*; a high score is not proof.
 
 ## Data
@@ -103,4 +103,6 @@ Sources the shipped model never saw, one AUROC a source where it has both classe
 
 Translated means here: by machine from English (KorSTS), by people from English (manuals, KorSTS test lines), or by
 machine to another language and back (the policy pairs). The model was not shown translations of recent systems.
+Genre and origin go together in what it was trained on, so part of every figure is genre; talk (`airbnb`, `nsmc`,
+`parakqc`) is called translated too often where the model saw none of its kind.
 """

@@ -21,6 +21,7 @@ NOT_ON_THE_WEB: tuple[tuple[Reason, str], ...] = (
         "only a resident number leads to it, and none may be written, here as little as elsewhere",
     ),
     (Reason.URL_IDENTIFIER, "the same"),
+    (Reason.CAPTION_TRANSLATED, "its filter is not among the defaults: a workflow that wants it names it"),
 )
 """Reasons without a case, and why."""
 

@@ -94,15 +94,13 @@ def test_img2dataset_reads_the_parquet_as_a_url_list(parquet, manifest, tmp_path
     """img2dataset's own reader takes our Parquet as input. Its package imports a downloader that asks the network on
     import, so its reader module is loaded by itself."""
     spec = importlib.util.find_spec("img2dataset")
-    folder = Path(spec.submodule_search_locations[0])
     package = types.ModuleType("img2dataset")
-    package.__path__ = [str(folder)]
+    package.__path__ = list(spec.submodule_search_locations)
     monkeypatch.setitem(sys.modules, "img2dataset", package)
     from img2dataset.reader import Reader
 
-    reader = Reader(
-        str(Path(parquet[0]).parent), "parquet", "url", "caption", None, None, ["key"], 1000, 0, str(tmp_path), None
-    )
+    folder = str(Path(parquet[0]).parent)
+    reader = Reader(folder, "parquet", "url", "caption", None, None, ["key"], 1000, set(), str(tmp_path))
     total = 0
     for _, shard in reader:
         table = __import__("pyarrow").ipc.open_file(shard).read_all()
