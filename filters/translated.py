@@ -38,7 +38,8 @@ def score_with(model: Any, tokens: Sequence[Morpheme]) -> float | None:
         return None
     labels, shares = model.predict(" ".join(features), k=2)
     # fastText's softmax reaches 1.00001.
-    return min(1.0, dict(zip(labels, map(float, shares), strict=True))[TRANSLATED_LABEL])
+    found: dict[str, float] = dict(zip(labels, map(float, shares), strict=True))
+    return min(1.0, found[TRANSLATED_LABEL])
 
 
 def translated_score(morphemes: Morphemes) -> float | None:

@@ -8,8 +8,19 @@ from hypothesis import strategies as st
 
 from filters.image import ImageBlank, ImageMinSide
 from pipelines import select
-from pipelines.parts import read_rows, write_part
-from pipelines.select import by_cluster, by_image_url, choose, decide, judge_image, key_range, outcome_row, taken_down
+from pipelines.exchange import write_slices
+from pipelines.parts import AttemptPlace, read_rows, write_part
+from pipelines.select import (
+    OrderPartition,
+    by_cluster,
+    by_image_url,
+    choose,
+    decide,
+    judge_image,
+    key_range,
+    outcome_row,
+    taken_down,
+)
 from pipelines.stage import Attempt, StagePlan
 from pipelines.storage import join
 from pipelines.workflow import Select, Takedowns
@@ -159,18 +170,18 @@ def three(screened, image, cluster):
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("one", "other", "winner"),
     [
-        ({"pixels": (801, 600)}, {"morphemes": 99}),
-        ({"pixels": (600, 800), "morphemes": 6}, {"morphemes": 5}),
-        ({}, {}),
+        ({"morphemes": 99}, {"pixels": (801, 600)}, "2"),
+        ({"morphemes": 5}, {"pixels": (600, 800), "morphemes": 6}, "2"),
+        ({}, {}, "1"),
     ],
 )
-def test_more_pixels_win_then_more_morphemes_then_the_smaller_id(screened, image, cluster, one, other):
+def test_more_pixels_win_then_more_morphemes_then_the_smaller_id(screened, image, cluster, one, other, winner):
     pair = [contender(screened, image, cluster, "1", **one), contender(screened, image, cluster, "2", **other)]
     for contenders in (pair, pair[::-1]):
         outcomes = [outcome for outcome, _ in choose(contenders)]
-        assert [(o.candidate_id[0], o.outcome) for o in outcomes] == [("1", "keep"), ("2", "drop")]
+        assert [o.candidate_id[0] for o in outcomes if o.outcome == "keep"] == [winner]
 
 
 def test_losers_name_their_winner_and_how_they_are_its_copies(three):
@@ -264,6 +275,18 @@ def test_rows_meet_by_image_and_by_cluster(screened, image, cluster, contender):
 
 
 # The stage
+
+
+def test_the_samples_of_a_range_are_written_in_the_order_of_their_keys(tmp_path, screened, image, cluster):
+    place = AttemptPlace(str(tmp_path), "attempt-1")
+    samples = [next(choose([contender(screened, image, cluster, identity)]))[1] for identity in "3c1a"]
+    samples[0] = samples[0]._replace(caption="가")
+    handles = write_slices(place.exchange, SelectedRow, {0: samples[:2]})
+    handles += write_slices(place.exchange, SelectedRow, {0: samples[2:]})
+    (done,) = OrderPartition(place).process((0, [piece for _, piece in handles]))
+    rows = list(read_rows(str(tmp_path / done.parts[0].path), SelectedRow))
+    assert [row.key[0] for row in rows] == ["1", "3", "a", "c"]
+    assert sorted(rows) == sorted(samples)
 
 
 def select_all(root, tables, cuts, config):
