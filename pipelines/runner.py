@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 from collections.abc import Sequence
 
@@ -10,7 +12,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
-from apache_beam.runners.runner import PipelineRunner
+from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from pipelines.errors import InputRefused
 
@@ -27,10 +29,22 @@ def parse_options(arguments: Sequence[str]) -> PipelineOptions:
     Raises:
         InputRefused: the engine, or a way of running it, is one that loses or corrupts data.
     """
-    options = PipelineOptions(list(arguments))
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            options = PipelineOptions(list(arguments))
+            options.get_all_options()
+    except SystemExit as error:  # how argparse refuses; its last line says why
+        why = (said.getvalue().strip().splitlines() or ["not understood"])[-1].rsplit("error: ", 1)[-1]
+        raise InputRefused(f"Beam options {' '.join(arguments)}: {why}") from error
     name = (options.view_as(StandardOptions).runner or "").rsplit(".", 1)[-1].lower()
     if name in _REFUSED:
         raise InputRefused(f"--runner={name}: refused, {_REFUSED[name]}; use the default, FlinkRunner or SparkRunner")
+    if name not in _EMBEDDED and "." not in (options.view_as(StandardOptions).runner or ""):
+        try:
+            create_runner(options.view_as(StandardOptions).runner)
+        except ValueError as error:
+            raise InputRefused(f"--runner={name}: Beam has no such engine; leave it out, or use FlinkRunner") from error
     if options.view_as(DirectOptions).direct_running_mode == "multi_threading":
         raise InputRefused(
             "--direct_running_mode=multi_threading: refused, Beam 2.77 corrupts records in this mode; "

@@ -64,3 +64,19 @@ def test_a_pipeline_runs(tmp_path):
     with make_pipeline(parse_options([])) as pipeline:
         _ = pipeline | beam.Create([1, 2]) | beam.CombineGlobally(sum) | beam.Map(lambda n: (tmp_path / str(n)).touch())
     assert [path.name for path in tmp_path.iterdir()] == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [(["--direct_running_mode=x"], "invalid choice"), (["--runner"], "expected one argument")],
+)
+def test_an_option_that_beam_refuses_is_one_line(arguments, why, capfd):
+    with pytest.raises(InputRefused, match=why) as refused:
+        parse_options(arguments)
+    assert "\n" not in str(refused.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_an_engine_that_does_not_exist_is_refused():
+    with pytest.raises(InputRefused, match="no such engine"):
+        parse_options(["--runner=Nonsense"])
