@@ -48,7 +48,7 @@ class CorpusEvidence(Protocol):
         ...
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def text_key(text: str) -> str:
     """Return what equal texts have in common: ``text`` (cleaned) without spaces, signs and case."""
     return _NOT_ALNUM.sub("", text).casefold()

@@ -129,8 +129,8 @@ class _Tried(NamedTuple):
     morphemes: Morphemes | None = None
 
 
-REMEMBERED: Final = 16_384
-"""Texts whose verdicts an engine remembers, about 40 MB: the web repeats its texts."""
+REMEMBERED: Final = 4_096
+"""Texts whose verdicts an engine remembers, 10 kB each: the web repeats its texts, yet memory must not grow with it."""
 
 
 class _Engine:

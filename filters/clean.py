@@ -79,7 +79,7 @@ def _pass(text: str, steps: list[str]) -> str:
     return text
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def clean(raw: str) -> Cleaned:
     """Return ``raw`` cleaned, with the steps that changed it; never raises.
 
