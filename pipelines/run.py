@@ -53,6 +53,18 @@ def read_run_record(out: str) -> RunRecord | None:
         raise InputRefused(f"{path}: not a run record ({error}); is this an output folder of harubang?") from error
 
 
+def recorded_run(out: str) -> RunRecord:
+    """Return the record of the last run in ``out``.
+
+    Raises:
+        InputRefused: nothing was run there, or the record cannot be read.
+    """
+    record = read_run_record(out)
+    if record is None:
+        raise InputRefused(f"{out}: holds no run of harubang; give the folder that was --out")
+    return record
+
+
 @contextmanager
 def locked(out: str) -> Iterator[None]:
     """Hold the output folder, so that two runs cannot write into it at once.

@@ -10,7 +10,7 @@ from pipelines import storage
 from pipelines.errors import InputRefused
 from pipelines.ledger import Ledger, ledger_of
 from pipelines.progress import done_so_far
-from pipelines.run import read_run_record
+from pipelines.run import recorded_run
 from pipelines.stage import Committed, read_manifest
 from schemas.reasons import Stage
 
@@ -38,9 +38,7 @@ def run_status(out: str) -> RunStatus:
     Raises:
         InputRefused: ``out`` holds no run.
     """
-    record = read_run_record(out)
-    if record is None:
-        raise InputRefused(f"{out}: holds no run of harubang; give the folder that was --out")
+    record = recorded_run(out)
     stages = []
     for stage, folder in record.folders.items():
         found = committed_at(out, folder)
@@ -66,9 +64,7 @@ def current_ledger(out: str) -> Ledger:
     Raises:
         InputRefused: ``out`` holds no run, or nothing was counted yet.
     """
-    record = read_run_record(out)
-    if record is None:
-        raise InputRefused(f"{out}: holds no run of harubang; give the folder that was --out")
+    record = recorded_run(out)
     for stage in (Stage.SELECT, Stage.SCREEN, Stage.EXTRACT):
         found = committed_at(out, record.folders[stage])
         if found is not None:

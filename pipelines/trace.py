@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from filters.url import normalize
 from pipelines import storage
 from pipelines.errors import InputRefused
-from pipelines.run import RunRecord, read_run_record
+from pipelines.run import RunRecord, recorded_run
 from pipelines.stage import Committed, read_manifest
 from schemas.reasons import Stage
 
@@ -27,9 +27,7 @@ def trace(out: str, identity: str) -> dict[str, Any]:
     Raises:
         InputRefused: ``out`` holds no run, or nothing in it has this identity.
     """
-    record = read_run_record(out)
-    if record is None:
-        raise InputRefused(f"{out}: holds no run of harubang; give the folder that was --out")
+    record = recorded_run(out)
     stages = _committed_stages(out, record)
     is_hash = _HEX.fullmatch(identity) is not None
     names = {identity} if is_hash else {identity, normalize(identity) or identity}

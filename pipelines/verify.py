@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from pipelines import storage
 from pipelines.dataset import FOLDER, MANIFEST, DatasetManifest, read_dataset_manifest, root_of
-from pipelines.errors import InputRefused, StageFailed
+from pipelines.errors import StageFailed
 from pipelines.ledger import Ledger, ledger_of
-from pipelines.run import RunRecord, read_run_record
+from pipelines.run import RunRecord, recorded_run
 from pipelines.stage import Committed, read_manifest
 from schemas.identity import sha256_hex
 from schemas.reasons import Stage
@@ -38,9 +38,7 @@ def verify(out: str) -> Verification:
     Raises:
         InputRefused: ``out`` holds no run.
     """
-    record = read_run_record(out)
-    if record is None:
-        raise InputRefused(f"{out}: holds no run of harubang; give the folder that was --out")
+    record = recorded_run(out)
     problems: list[str] = []
     root = ""
     try:
