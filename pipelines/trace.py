@@ -14,7 +14,8 @@ from filters.url import normalize
 from pipelines import storage
 from pipelines.errors import InputRefused
 from pipelines.run import RunRecord, recorded_run
-from pipelines.stage import Committed, read_manifest
+from pipelines.stage import Committed
+from pipelines.status import committed_at
 from schemas.reasons import Stage
 
 _LIMIT = 1_000  # candidates told in one answer; a page or a host may have more
@@ -40,12 +41,8 @@ def trace(out: str, identity: str) -> dict[str, Any]:
 
 
 def _committed_stages(out: str, record: RunRecord) -> dict[str, Committed]:
-    found = {}
-    for stage, folder in record.folders.items():
-        path = storage.join(out, "stages", folder, "manifest.json")
-        if storage.exists(path):
-            found[stage] = Committed(folder=storage.join(out, "stages", folder), manifest=read_manifest(path))
-    return found
+    found = {stage: committed_at(out, folder) for stage, folder in record.folders.items()}
+    return {stage: committed for stage, committed in found.items() if committed is not None}
 
 
 def _by_url(stages: dict[str, Committed], names: set[str]) -> dict[str, list[dict[str, Any]]]:
