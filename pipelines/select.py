@@ -7,131 +7,25 @@ cluster meet, and one of them wins; then the winners are brought into the order 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import apache_beam as beam
 
-from filters.base import Filter, verdict
 from filters.near_duplicates import winner_key
-from filters.url import host_of
 from pipelines.exchange import Exchange, Slice, group, read_slices, write_slices
+from pipelines.outcome import decide, outcome_row
 from pipelines.parts import AttemptPlace, Done, PartWriter, write_part
 from pipelines.progress import ProgressNotes
+from pipelines.sample import selected_row
 from pipelines.screen import Regroup
 from pipelines.stage import outcome_tallies
-from pipelines.workflow import Select, Takedowns
-from schemas.identity import canonical_json
-from schemas.reasons import NO_REASON, Outcome, Reason, Stage
-from schemas.records import (
-    ClusterRow,
-    Contender,
-    ImageRow,
-    LineageRow,
-    OutcomeRow,
-    ScreenedRow,
-    SelectedRow,
-    Verdict,
-)
+from pipelines.workflow import Select
+from schemas.reasons import NO_REASON, Reason, Stage
+from schemas.records import ClusterRow, Contender, ImageRow, OutcomeRow, ScreenedRow, SelectedRow
 
 VERSION = 1
 """Grows with every change of what this stage decides or writes, beyond its filters' own versions."""
-
-_EXTRACT_REASONS = frozenset(
-    {
-        Reason.SOURCE_MISSING,
-        Reason.SOURCE_UNREADABLE,
-        Reason.RECORD_UNREADABLE,
-        Reason.PAGE_UNDECODABLE,
-        Reason.PAGE_UNPARSABLE,
-        Reason.PAGE_OPTED_OUT,
-        Reason.PAGE_IDENTIFIER,
-        Reason.URL_IDENTIFIER,
-        Reason.TABLE_ROW_INVALID,
-        Reason.URL_REFUSED,
-    }
-)
-
-
-def outcome_row(
-    row: ScreenedRow,
-    stage: Stage,
-    reason: str,
-    detail: str,
-    *,
-    verdicts: Sequence[Verdict] = (),
-    winner_id: str = "",
-) -> OutcomeRow:
-    """Return the end of a candidate's story; an empty ``reason`` means it was kept."""
-    return OutcomeRow(
-        candidate_id=row.candidate_id,
-        unit=row.unit,
-        image_url=row.image_url,
-        page_url=row.page_url,
-        caption=row.caption,
-        stage=stage,
-        outcome=Outcome.DROP if reason else Outcome.KEEP,
-        reason=reason,
-        detail=detail,
-        winner_id=winner_id,
-        verdicts=[*row.verdicts, *verdicts],
-        source_kind=row.source_kind,
-        source=row.source,
-        source_offset=row.source_offset,
-        source_digest=row.source_digest,
-        captured_at=row.captured_at,
-    )
-
-
-def taken_down(row: ScreenedRow, image: ImageRow, takedowns: Takedowns) -> str:
-    """Return what a takedown names of this candidate, or an empty text."""
-    for url in (image.image_url, image.final_url, row.page_url):
-        if url in takedowns.urls:
-            return url
-        if url and host_of(url) in takedowns.hosts:
-            return host_of(url)
-    return next((digest for digest in (image.raw_sha256, image.stored_sha256) if digest in takedowns.sha256), "")
-
-
-def judge_image(image: ImageRow, filters: Sequence[Filter[ImageRow]], on_unknown: str) -> tuple[str, list[Verdict]]:
-    """Return the reason of the first filter that drops the image (empty: none) and every filter's verdict."""
-    reason = NO_REASON
-    verdicts = []
-    for judge in filters:
-        decision = judge.decide(image)
-        verdicts.append(verdict(judge, decision))
-        if reason == NO_REASON and decision.outcome == Outcome.DROP:
-            reason = decision.reason
-        elif reason == NO_REASON and decision.outcome == Outcome.UNKNOWN and on_unknown == "drop":
-            reason = Reason.UNKNOWN
-    return reason, verdicts
-
-
-def decide(
-    row: ScreenedRow, image: ImageRow | None, cluster: ClusterRow | None, select: Select
-) -> OutcomeRow | Contender:
-    """Return the candidate's outcome, or, where nothing is held against it, the candidate as a contender.
-
-    Raises:
-        LookupError: a screened candidate has no image row, or a fetched image no cluster: rows were lost.
-    """
-    if row.outcome != Outcome.KEEP:
-        stage = Stage.EXTRACT if row.unit != "image" or row.reason in _EXTRACT_REASONS else Stage.SCREEN
-        return outcome_row(row, stage, row.reason or Reason.UNKNOWN, row.detail)
-    if image is None:
-        raise LookupError(f"candidate {row.candidate_id} passed the screen but was never fetched")
-    if image.outcome != Outcome.KEEP:
-        return outcome_row(row, Stage.FETCH, image.reason, image.detail)
-    if cluster is None:
-        raise LookupError(f"image of candidate {row.candidate_id} was fetched but is in no cluster")
-    named = taken_down(row, image, select.takedowns)
-    if named:
-        return outcome_row(row, Stage.SELECT, Reason.TAKEDOWN, named)
-    reason, verdicts = judge_image(image, select.filters, select.on_unknown)
-    if reason:
-        return outcome_row(row, Stage.SELECT, reason, "", verdicts=verdicts)
-    return Contender(row, image, cluster, verdicts)
 
 
 def choose(contenders: Iterable[Contender]) -> Iterator[tuple[OutcomeRow, SelectedRow | None]]:
@@ -158,96 +52,6 @@ def choose(contenders: Iterable[Contender]) -> Iterator[tuple[OutcomeRow, Select
             ),
             None,
         )
-
-
-def selected_row(winner: Contender, losers: Sequence[Contender]) -> SelectedRow:
-    """Return the sample that ``winner`` becomes; the captions of ``losers`` stay in its metadata."""
-    row, image = winner.screened, winner.image
-    return SelectedRow(
-        key=row.candidate_id,
-        caption=row.caption,
-        metadata=canonical_json(_metadata(winner, losers)),
-        lineage=LineageRow(
-            key=row.candidate_id,
-            source_kind=row.source_kind,
-            source=row.source,
-            source_offset=row.source_offset,
-            source_digest=row.source_digest,
-            captured_at=row.captured_at,
-            page_url=row.page_url,
-            image_url=row.image_url,
-            final_url=image.final_url,
-            fetched_at=image.fetched_at,
-            http_status=image.http_status,
-            address=image.address,
-            consent=image.consent,
-        ),
-        staging=image.staging,
-        staging_offset=image.staging_offset,
-        staging_length=image.staging_length,
-    )
-
-
-def _metadata(winner: Contender, losers: Sequence[Contender]) -> dict[str, object]:
-    """Return what the sample's JSON says: only what is the same in every run over the same content.
-
-    Every value has one type in every sample. What is a list, or may be absent, stands in ``details`` as JSON text:
-    loaders such as Hugging Face's guess a shard's types from its first samples, and an empty list has none.
-    """
-    row, image = winner.screened, winner.image
-    return {
-        "key": row.candidate_id,
-        "url": row.image_url,
-        "page_url": row.page_url,
-        "page_title": row.page_title,
-        "caption": row.caption,
-        "caption_kind": row.caption_kind,
-        "caption_path": row.caption_path,
-        "caption_raw": row.caption_raw,
-        "caption_why": row.why,
-        "concepts": ", ".join(row.concepts),
-        "morphemes": row.morphemes,
-        "source_kind": row.source_kind,
-        "source_name": "crawl" if row.source_kind == "crawl" else PurePosixPath(row.source).name,
-        "source_digest": row.source_digest,
-        "status": "success",
-        "http_status": image.http_status or 0,
-        "width": image.width,
-        "height": image.height,
-        "original_width": image.original_width,
-        "original_height": image.original_height,
-        "format": image.raw_format,
-        "orientation": image.orientation,
-        "frames": image.frames,
-        "reencoded": image.reencoded,
-        "sha256": image.stored_sha256,
-        "raw_sha256": image.raw_sha256,
-        "phash": image.phash,
-        "dhash": image.dhash,
-        "cluster": winner.cluster.cluster,
-        "scores": {score.name: score.value for score in image.scores},
-        "details": canonical_json(
-            {
-                "captions": [candidate._asdict() for candidate in row.captions],
-                "caption_steps": row.steps,
-                "consent": [evidence._asdict() for evidence in image.consent],
-                "verdicts": [judged._asdict() for judged in (*row.verdicts, *winner.verdicts)],
-                "duplicates": [_duplicate(loser) for loser in losers],
-            }
-        ),
-    }
-
-
-def _duplicate(loser: Contender) -> dict[str, object]:
-    return {
-        "candidate_id": loser.screened.candidate_id,
-        "url": loser.screened.image_url,
-        "page_url": loser.screened.page_url,
-        "caption": loser.screened.caption,
-        "caption_kind": loser.screened.caption_kind,
-        "raw_sha256": loser.image.raw_sha256,
-        "distance": loser.cluster.distance,
-    }
 
 
 def key_range(key: str, partitions: int) -> int:

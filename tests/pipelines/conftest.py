@@ -9,7 +9,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
 
-from pipelines import dataset, pack, select
+from pipelines import dataset, outcome, pack, select
 from pipelines.ledger import ledger_of
 from pipelines.parts import Done, write_part
 from pipelines.stage import Attempt, Committed, StagePlan, merge_done, outcome_tallies
@@ -140,11 +140,11 @@ class _Maker:
     def select(self):
         attempt = self.begin(Stage.SELECT)
         decided = [
-            select.decide(row, image, cluster, Select(filters=()))
+            outcome.decide(row, image, cluster, Select(filters=()))
             for row, image, cluster in zip(self.rows, [*self.images, None], [*self.clusters, None], strict=True)
         ]
         chosen = [found for contender in decided[:2] for found in select.choose([contender])]
-        outcomes = [outcome for outcome, _ in chosen] + [decided[2]]
+        outcomes = [row for row, _ in chosen] + [decided[2]]
         parts = [
             write_part(attempt.place, "outcomes", 0, OutcomeRow, outcomes),
             write_part(attempt.place, "selected", 0, SelectedRow, [sample for _, sample in chosen]),

@@ -6,11 +6,12 @@ from PIL import Image
 from pipelines.dataset import DatasetFile, DatasetManifest
 from pipelines.errors import StageFailed
 from pipelines.ledger import Ledger
+from pipelines.outcome import outcome_row
 from pipelines.parts import AttemptPlace, write_part
 from pipelines.report import gather, write_report
 from pipelines.report_charts import Bar
 from pipelines.report_page import PageBooks, StageBooks
-from pipelines.select import outcome_row, selected_row
+from pipelines.sample import selected_row
 from pipelines.stage import Committed, StageManifest
 from schemas.identity import sha256_hex
 from schemas.reasons import Reason, Stage

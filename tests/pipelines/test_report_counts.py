@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.outcome import outcome_row
 from pipelines.parts import AttemptPlace, write_part
 from pipelines.report_charts import Bar
 from pipelines.report_counts import HostCounts, ImageCounts, OutcomeCounts, SampleCounts
-from pipelines.select import outcome_row, selected_row
+from pipelines.sample import selected_row
 from schemas.reasons import Reason, Stage
 from schemas.records import ImageRow, OutcomeRow, Score, SelectedRow
 

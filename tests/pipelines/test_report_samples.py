@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipelines import report_samples
+from pipelines.outcome import outcome_row
 from pipelines.parts import AttemptPlace, write_part
 from pipelines.report_samples import (
     DroppedDraw,
@@ -20,7 +21,6 @@ from pipelines.report_samples import (
     thumbnail,
     without_identifiers,
 )
-from pipelines.select import outcome_row
 from schemas.arrow import to_table
 from schemas.reasons import Reason, Stage
 from schemas.records import OutcomeRow, Verdict

@@ -1,0 +1,106 @@
+"""What becomes of one candidate: everything that is known of it, held against the workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from filters.base import Filter, verdict
+from filters.url import host_of
+from pipelines.workflow import Select, Takedowns
+from schemas.reasons import NO_REASON, Outcome, Reason, Stage
+from schemas.records import ClusterRow, Contender, ImageRow, OutcomeRow, ScreenedRow, Verdict
+
+_EXTRACT_REASONS = frozenset(
+    {
+        Reason.SOURCE_MISSING,
+        Reason.SOURCE_UNREADABLE,
+        Reason.RECORD_UNREADABLE,
+        Reason.PAGE_UNDECODABLE,
+        Reason.PAGE_UNPARSABLE,
+        Reason.PAGE_OPTED_OUT,
+        Reason.PAGE_IDENTIFIER,
+        Reason.URL_IDENTIFIER,
+        Reason.TABLE_ROW_INVALID,
+        Reason.URL_REFUSED,
+    }
+)
+
+
+def outcome_row(
+    row: ScreenedRow,
+    stage: Stage,
+    reason: str,
+    detail: str,
+    *,
+    verdicts: Sequence[Verdict] = (),
+    winner_id: str = "",
+) -> OutcomeRow:
+    """Return the end of a candidate's story; an empty ``reason`` means it was kept."""
+    return OutcomeRow(
+        candidate_id=row.candidate_id,
+        unit=row.unit,
+        image_url=row.image_url,
+        page_url=row.page_url,
+        caption=row.caption,
+        stage=stage,
+        outcome=Outcome.DROP if reason else Outcome.KEEP,
+        reason=reason,
+        detail=detail,
+        winner_id=winner_id,
+        verdicts=[*row.verdicts, *verdicts],
+        source_kind=row.source_kind,
+        source=row.source,
+        source_offset=row.source_offset,
+        source_digest=row.source_digest,
+        captured_at=row.captured_at,
+    )
+
+
+def taken_down(row: ScreenedRow, image: ImageRow, takedowns: Takedowns) -> str:
+    """Return what a takedown names of this candidate, or an empty text."""
+    for url in (image.image_url, image.final_url, row.page_url):
+        if url in takedowns.urls:
+            return url
+        if url and host_of(url) in takedowns.hosts:
+            return host_of(url)
+    return next((digest for digest in (image.raw_sha256, image.stored_sha256) if digest in takedowns.sha256), "")
+
+
+def judge_image(image: ImageRow, filters: Sequence[Filter[ImageRow]], on_unknown: str) -> tuple[str, list[Verdict]]:
+    """Return the reason of the first filter that drops the image (empty: none) and every filter's verdict."""
+    reason = NO_REASON
+    verdicts = []
+    for judge in filters:
+        decision = judge.decide(image)
+        verdicts.append(verdict(judge, decision))
+        if reason == NO_REASON and decision.outcome == Outcome.DROP:
+            reason = decision.reason
+        elif reason == NO_REASON and decision.outcome == Outcome.UNKNOWN and on_unknown == "drop":
+            reason = Reason.UNKNOWN
+    return reason, verdicts
+
+
+def decide(
+    row: ScreenedRow, image: ImageRow | None, cluster: ClusterRow | None, select: Select
+) -> OutcomeRow | Contender:
+    """Return the candidate's outcome, or, where nothing is held against it, the candidate as a contender.
+
+    Raises:
+        LookupError: a screened candidate has no image row, or a fetched image no cluster: rows were lost.
+    """
+    if row.outcome != Outcome.KEEP:
+        stage = Stage.EXTRACT if row.unit != "image" or row.reason in _EXTRACT_REASONS else Stage.SCREEN
+        return outcome_row(row, stage, row.reason or Reason.UNKNOWN, row.detail)
+    if image is None:
+        raise LookupError(f"candidate {row.candidate_id} passed the screen but was never fetched")
+    if image.outcome != Outcome.KEEP:
+        return outcome_row(row, Stage.FETCH, image.reason, image.detail)
+    if cluster is None:
+        raise LookupError(f"image of candidate {row.candidate_id} was fetched but is in no cluster")
+    named = taken_down(row, image, select.takedowns)
+    if named:
+        return outcome_row(row, Stage.SELECT, Reason.TAKEDOWN, named)
+    reason, verdicts = judge_image(image, select.filters, select.on_unknown)
+    if reason:
+        return outcome_row(row, Stage.SELECT, reason, "", verdicts=verdicts)
+    return Contender(row, image, cluster, verdicts)

@@ -1,0 +1,123 @@
+import pytest
+
+from filters.image import ImageBlank, ImageMinSide
+from pipelines.outcome import decide, judge_image, outcome_row, taken_down
+from pipelines.workflow import Select, Takedowns
+from schemas.reasons import Reason, Stage
+from schemas.records import Contender, Score, Verdict
+
+NO_FILTERS = Select(filters=())
+SMALL = Select(filters=(ImageMinSide(min_side=301),))
+BLANK = Select(filters=(ImageBlank(),))
+
+
+def test_a_candidate_with_nothing_against_it_contends(screened, image, cluster):
+    assert decide(screened, image, cluster, NO_FILTERS) == Contender(screened, image, cluster, [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "stage", "reason"),
+    [
+        ({"outcome": "drop", "reason": "caption_url"}, Stage.SCREEN, Reason.CAPTION_URL),
+        ({"outcome": "drop", "reason": "duplicate_candidate"}, Stage.SCREEN, Reason.DUPLICATE_CANDIDATE),
+        ({"outcome": "drop", "reason": "unknown"}, Stage.SCREEN, Reason.UNKNOWN),
+        ({"outcome": "unknown", "reason": ""}, Stage.SCREEN, Reason.UNKNOWN),
+        ({"outcome": "drop", "reason": "url_refused"}, Stage.EXTRACT, Reason.URL_REFUSED),
+        ({"outcome": "drop", "reason": "page_opted_out", "unit": "page"}, Stage.EXTRACT, Reason.PAGE_OPTED_OUT),
+        ({"outcome": "drop", "reason": "record_raised", "unit": "page"}, Stage.EXTRACT, Reason.RECORD_RAISED),
+        ({"outcome": "drop", "reason": "record_raised"}, Stage.SCREEN, Reason.RECORD_RAISED),
+        ({"outcome": "drop", "reason": "source_missing", "unit": "source"}, Stage.EXTRACT, Reason.SOURCE_MISSING),
+    ],
+)
+def test_what_was_dropped_before_keeps_its_reason_and_stage(screened, changes, stage, reason):
+    row = screened._replace(**changes, detail="why")
+    found = decide(row, None, None, NO_FILTERS)
+    assert (found.stage, found.outcome, found.reason, found.detail) == (stage, "drop", reason, "why")
+    assert found.verdicts == screened.verdicts
+
+
+def test_an_image_that_was_not_had_is_dropped_by_the_fetch(screened, image):
+    lost = image._replace(outcome="drop", reason="timed_out", detail="over 1 s")
+    found = decide(screened, lost, None, NO_FILTERS)
+    assert (found.stage, found.outcome, found.reason, found.detail) == (Stage.FETCH, "drop", "timed_out", "over 1 s")
+
+
+def test_a_row_that_was_lost_on_the_way_fails_the_stage(screened, image):
+    with pytest.raises(LookupError, match="passed the screen but was never fetched"):
+        decide(screened, None, None, NO_FILTERS)
+    with pytest.raises(LookupError, match="was fetched but is in no cluster"):
+        decide(screened, image, None, NO_FILTERS)
+
+
+@pytest.mark.parametrize(("side", "reason"), [(300.0, Reason.IMAGE_TOO_SMALL), (301.0, "")])
+def test_a_threshold_holds_where_the_workflow_puts_it(screened, image, cluster, side, reason):
+    found = decide(screened, image._replace(scores=[Score("short_side", side)]), cluster, SMALL)
+    judged = Verdict("image_min_side@1", "drop" if reason else "keep", reason, side, 301)
+    if reason:
+        assert (found.stage, found.reason) == (Stage.SELECT, reason)
+        assert found.verdicts == [*screened.verdicts, judged]
+    else:
+        assert found == Contender(screened, image._replace(scores=[Score("short_side", side)]), cluster, [judged])
+
+
+def test_a_score_that_is_missing_is_unknown_and_the_workflow_says_what_follows(screened, image, cluster):
+    unscored = image._replace(scores=[])
+    found = decide(screened, unscored, cluster, BLANK)
+    assert (found.stage, found.outcome, found.reason) == (Stage.SELECT, "drop", Reason.UNKNOWN)
+    assert found.verdicts[-1] == Verdict("image_blank@1", "unknown", "", None, 4.0)
+    kept = decide(screened, unscored, cluster, Select(filters=(ImageBlank(),), on_unknown="keep"))
+    assert isinstance(kept, Contender)
+    assert kept.verdicts[-1].outcome == "unknown"
+
+
+def test_the_first_filter_that_drops_names_the_reason_and_every_filter_is_told(image):
+    judges = (ImageMinSide(min_side=301), ImageBlank(), ImageMinSide(min_side=9))
+    scored = image._replace(scores=[Score("short_side", 300.0), Score("grey_std", 0.0)])
+    reason, verdicts = judge_image(scored, judges, "drop")
+    assert reason == Reason.IMAGE_TOO_SMALL
+    assert [verdict.reason for verdict in verdicts] == ["image_too_small", "image_blank", ""]
+    assert judge_image(scored, judges[::-1], "drop")[0] == Reason.IMAGE_BLANK
+    assert judge_image(image, (), "drop") == ("", [])
+    assert judge_image(image, (ImageBlank(), ImageMinSide(min_side=301)), "keep")[0] == Reason.IMAGE_TOO_SMALL
+    assert judge_image(image, (ImageBlank(), ImageMinSide(min_side=301)), "drop")[0] == Reason.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("takedowns", "named"),
+    [
+        (Takedowns(urls=("http://a.test/1.jpg",)), "http://a.test/1.jpg"),
+        (Takedowns(urls=("http://final.test/1.jpg",)), "http://final.test/1.jpg"),
+        (Takedowns(urls=("http://page.test/",)), "http://page.test/"),
+        (Takedowns(hosts=("a.test",)), "a.test"),
+        (Takedowns(hosts=("final.test",)), "final.test"),
+        (Takedowns(hosts=("page.test",)), "page.test"),
+        (Takedowns(sha256=("a" * 64,)), "a" * 64),
+        (Takedowns(sha256=("b" * 64,)), "b" * 64),
+        (Takedowns(), ""),
+        (Takedowns(urls=("http://a.test/",), hosts=("test",), sha256=("c" * 64,)), ""),
+    ],
+)
+def test_a_takedown_names_urls_hosts_and_bytes(screened, image, cluster, takedowns, named):
+    row = screened._replace(page_url="http://page.test/")
+    moved = image._replace(final_url="http://final.test/1.jpg")
+    assert taken_down(row, moved, takedowns) == named
+    found = decide(row, moved, cluster, Select(filters=(), takedowns=takedowns))
+    if named:
+        assert (found.stage, found.outcome, found.reason, found.detail) == (Stage.SELECT, "drop", "takedown", named)
+    else:
+        assert isinstance(found, Contender)
+
+
+def test_a_candidate_without_a_page_is_asked_about_by_its_image_alone(screened, image):
+    assert taken_down(screened._replace(page_url=""), image, Takedowns(hosts=("",))) == ""
+
+
+def test_an_outcome_carries_where_the_candidate_was_found(screened):
+    row = outcome_row(screened, Stage.SELECT, "", "")
+    assert (row.outcome, row.source, row.source_offset, row.captured_at) == (
+        "keep",
+        "/data/a.warc.gz",
+        17,
+        "2026-01-01T00:00:00Z",
+    )
+    assert outcome_row(screened, Stage.SELECT, "takedown", "x").outcome == "drop"
