@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from filters.container import KNOWN_FORMATS
-from schemas.records import Score
+from schemas.records import Consent, Score
 
 
 class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,7 +52,8 @@ class Decoded(NamedTuple):
 
     ``jpeg`` is an sRGB 8-bit three-component JPEG without metadata. ``original_width`` and ``original_height`` are in
     pixels as oriented for display. ``frames`` counts an animation's pictures, of which the first is stored.
-    ``reencoded`` is False where the entropy-coded data is the original's, bit for bit.
+    ``reencoded`` is False where the entropy-coded data is the original's, bit for bit. ``consent`` is what the file
+    itself says on its use.
     """
 
     reason: str
@@ -73,3 +74,4 @@ class Decoded(NamedTuple):
     dhash: str = ""
     clear_bits: int = 0
     scores: list[Score] = []  # noqa: RUF012  # never changed in place
+    consent: list[Consent] = []  # noqa: RUF012  # the same

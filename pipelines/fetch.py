@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -27,9 +27,9 @@ from pipelines.tar import TarWriter
 from pipelines.web_client import Fetched, WebClient
 from schemas.identity import fingerprint
 from schemas.reasons import NO_REASON, Outcome
-from schemas.records import ImageRow
+from schemas.records import Consent, ImageRow
 
-VERSION = 1
+VERSION = 2
 """Grows with every change of what this stage records or stores."""
 
 HOSTS_PER_CONNECTION = 4
@@ -107,11 +107,15 @@ async def fetch_all(
 
 
 async def _fetch_one(url: str, client: WebClient, pool: DecoderPool, tar: TarWriter) -> ImageRow:
-    fetched = await client.get(url, accept=ACCEPT)
-    if fetched.reason:
-        return image_row(fetched, None, staging_offset=0)
-    decoded = await pool.decode(fetched.body)
-    if decoded.reason:
+    decoded: Decoded | None = None
+
+    async def listen(body: bytes) -> Sequence[Consent]:
+        nonlocal decoded
+        decoded = await pool.decode(body)
+        return decoded.consent
+
+    fetched = await client.get(url, accept=ACCEPT, listen=listen)
+    if decoded is None or decoded.reason:
         return image_row(fetched, decoded, staging_offset=0)
     offset = tar.add(f"{fingerprint(url)[:32]}.jpg", decoded.jpeg)
     return image_row(fetched, decoded, staging_offset=offset)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from filters.area import area_average
 from filters.container import declared_size, sniff
+from filters.content_credentials import training_consent
 from filters.image import measure
 from filters.jpeg import JpegHeader, read_header, strip_metadata
 from filters.perceptual import perceptual_hashes
@@ -62,10 +63,15 @@ def process(data: bytes, settings: ImageSettings) -> Decoded:
     """
     kind = sniff(data)
     raw_sha256 = sha256_hex(data)
+    said = training_consent(data, kind)
+    consent = [said] if said is not None else []
     try:
-        return _stored(data, kind, raw_sha256, settings)
+        if said is not None and not said.allowed:
+            raise _RefusedError(Reason.OPTED_OUT, said.channel)
+        return _stored(data, kind, raw_sha256, settings)._replace(consent=consent)
     except _RefusedError as refused:
-        return Decoded(reason=refused.reason, detail=str(refused), raw_sha256=raw_sha256, raw_format=kind)
+        detail = str(refused)
+        return Decoded(reason=refused.reason, detail=detail, raw_sha256=raw_sha256, raw_format=kind, consent=consent)
 
 
 def _stored(data: bytes, kind: str, raw_sha256: str, settings: ImageSettings) -> Decoded:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from filters.rights import refused, response_consent
 from filters.url import host_of, normalize, origin_of, why_refused
@@ -20,6 +22,10 @@ __all__ = ["Fetched", "Network", "WebClient"]
 
 _ROBOTS_REDIRECTS: Final = 10
 """Redirects followed for a robots.txt. RFC 9309, section 2.3.1.2, asks for at least five."""
+
+
+Listen = Callable[[bytes], Awaitable[Sequence[Consent]]]
+"""What a body says on its own use."""
 
 
 class Fetched(NamedTuple):
@@ -55,6 +61,7 @@ class WebClient:
             raise ValueError(wrong)
         self._network = network
         self._opted_out: dict[str, Fetched] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def __aenter__(self) -> WebClient:
         self._pace = HostPace(self._network)
@@ -68,7 +75,7 @@ class WebClient:
         await self._policies.close()
         await self._exchange.__aexit__(kind, error, trace)
 
-    async def get(self, url: str, *, accept: str) -> Fetched:
+    async def get(self, url: str, *, accept: str, listen: Listen | None = None) -> Fetched:
         """Fetch ``url``, its redirects followed hop by hop.
 
         Never raises for what a server or the network does; cancellation propagates.
@@ -77,6 +84,7 @@ class WebClient:
             url: an absolute URL in any form.
             accept: the Accept header. One that begins with ``image/`` asks for an image: no content coding is asked
                 for, and rules about images hold.
+            listen: told the body; returns what that says on its own use, which a refusal then is like any other.
         """
         target = normalize(url)
         if target is None:
@@ -85,18 +93,29 @@ class WebClient:
         consents: list[Consent] = []
         seconds = self._network.total_seconds
         while True:
-            known = self._opted_out.get(target)
-            if known is not None:
-                return self._remember(known._replace(url=url, hops=tuple(hops)))
-            answer, seconds = await self._hop(target, accept, seconds, hops, consents)
-            if answer.reason == Reason.OPTED_OUT:
-                return self._remember(_ended(url, target, answer, consents, hops))
+            # One at a time: who waits for the same URL learns of a refusal before asking.
+            async with self._turn(target):
+                known = self._opted_out.get(target)
+                if known is not None:
+                    return self._remember(known._replace(url=url, hops=tuple(hops)))
+                answer, seconds = await self._hop(target, accept, seconds, hops, consents)
+                if listen is not None and answer.reason == NO_REASON and answer.status not in REDIRECTS:
+                    answer = _heard(answer, await listen(answer.body), consents)
+                if answer.reason == Reason.OPTED_OUT:
+                    return self._remember(_ended(url, target, answer, consents, hops))
             if answer.status not in REDIRECTS:
                 return _ended(url, target, answer, consents, hops)
             following = _next_hop(answer, target, hops, self._network.max_redirects)
             if isinstance(following, Answer):
                 return _ended(url, target, following, consents, hops)
             target = following
+
+    def _turn(self, target: str) -> asyncio.Lock:
+        """Return the lock of one URL; it is gone when nobody holds it or waits for it."""
+        lock = self._turns.get(target)
+        if lock is None:
+            lock = self._turns[target] = asyncio.Lock()
+        return lock
 
     def _remember(self, result: Fetched) -> Fetched:
         """Keep a refusal of use, so that no URL on the way to it is asked for again."""
@@ -126,11 +145,7 @@ class WebClient:
 
         hops.append(target)
         answer, seconds = await self._request(target, accept, seconds, wanted=wanted)
-        consents.extend(said)
-        if refused(said):
-            channels = ", ".join(consent.channel for consent in said if not consent.allowed)
-            answer = answer._replace(reason=Reason.OPTED_OUT, detail=channels)
-        return answer, seconds
+        return _heard(answer, said, consents), seconds
 
     async def _request(
         self,
@@ -204,6 +219,13 @@ class WebClient:
             if isinstance(following, Answer):
                 return following
             hops.append(following)
+
+
+def _heard(answer: Answer, said: Sequence[Consent], consents: list[Consent]) -> Answer:
+    """Add to the evidence ``consents`` what was said; return the answer, a refusal where anything said refuses."""
+    consents.extend(said)
+    channels = ", ".join(consent.channel for consent in said if not consent.allowed)
+    return answer._replace(reason=Reason.OPTED_OUT, detail=channels) if channels else answer
 
 
 def _next_hop(answer: Answer, target: str, hops: list[str], limit: int) -> str | Answer:

@@ -21,6 +21,7 @@ from pipelines.web_client import Fetched
 from schemas.identity import fingerprint, sha256_hex
 from schemas.reasons import Reason
 from schemas.records import Consent, ImageRow, Score, ScreenedRow
+from tests.content_credentials import in_jpeg, manifest, store, training_mining
 from tests.pipelines.hostile_server import Server, network, redirect, reply
 
 SETTINGS = ImageSettings(processes=1)
@@ -95,7 +96,7 @@ def test_a_row_joins_what_the_network_and_the_decoder_gave():
     assert (row.image_url, row.final_url, row.http_status) == ("http://a.kr/1.jpg", "http://b.kr/1.jpg", 200)
     assert (row.raw_bytes, row.stored_bytes) == (4, 5)
     assert (row.staging, row.staging_offset, row.staging_length) == ("", 512, 5)
-    same = set(ImageRow._fields) & set(Decoded._fields) - {"reason", "detail"}
+    same = set(ImageRow._fields) & set(Decoded._fields) - {"reason", "detail", "consent"}
     assert {name: getattr(row, name) for name in same} == {name: getattr(decoded, name) for name in same}
     assert row.consent == [Consent("robots.txt", "sha256:00", True)]
 
@@ -123,13 +124,13 @@ def names(data):
         return tar.getnames()
 
 
-def fetched(urls, folder, **changes):
-    """Fetch from a server of the routes above; return the rows and the staging tar."""
+def fetched(urls, folder, routes=ROUTES, **changes):
+    """Fetch from a server of ``routes``; return the rows and the staging tar."""
     staging = io.BytesIO()
 
     async def run():
         tar = TarWriter(staging)
-        async with Server(dict(ROUTES)) as server, DecoderPool(SETTINGS) as pool:
+        async with Server(dict(routes)) as server, DecoderPool(SETTINGS) as pool:
             rows = await fetch_all(urls, network(server, **changes), pool, tar, ProgressNotes(str(folder)))
         tar.close()
         return rows, server
@@ -178,6 +179,17 @@ def test_nothing_to_fetch(tmp_path):
     rows, staging, server = fetched([], tmp_path)
     assert (rows, server.requests) == ([], [])
     assert names(staging) == []
+
+
+def test_an_image_that_refuses_training_inside_is_not_stored_and_not_asked_for_by_another_name(tmp_path):
+    data = in_jpeg(store(manifest(training_mining("cawg.training-mining", ai_training="notAllowed"))))
+    routes = {"a.kr/1.jpg": reply(200, data), "b.kr/1.jpg": redirect("http://a.kr/1.jpg")}
+    rows, staging, server = fetched(["http://a.kr/1.jpg", "http://b.kr/1.jpg"], tmp_path, routes)
+    assert [(row.reason, row.detail, row.staging_length) for row in rows] == [(Reason.OPTED_OUT, "c2pa", 0)] * 2
+    for row in rows:
+        assert (row.consent[-1].channel, row.consent[-1].allowed) == ("c2pa", False)
+    assert names(staging) == []
+    assert server.requests.count("a.kr/1.jpg") == 1
 
 
 # The stage

@@ -12,6 +12,8 @@ from pipelines.decoded import ImageSettings
 from pipelines.pixels import encode, oriented, process, resized
 from schemas.identity import sha256_hex
 from schemas.reasons import Reason
+from schemas.records import Consent
+from tests.content_credentials import in_png, manifest, store, training_mining
 
 SETTINGS = ImageSettings()
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -314,3 +316,15 @@ def test_resized_and_encoded_alone():
     assert resized(pixels, 600) is pixels
     assert resized(pixels, 599).shape == (300, 599, 3)
     assert encode(pixels, 50) != encode(pixels, 95)
+
+
+def test_what_an_image_says_of_its_own_use_is_heard_before_it_is_decoded():
+    refused = process(in_png(store(manifest(training_mining(ai_training="constrained")))), ImageSettings())
+    assert (refused.reason, refused.detail, refused.jpeg, refused.phash) == (Reason.OPTED_OUT, "c2pa", b"", "")
+    assert (refused.raw_format, len(refused.raw_sha256)) == ("PNG", 64)
+    (said,) = refused.consent
+    assert said == Consent("c2pa", 'c2pa.training-mining {"c2pa.ai_training":"constrained"}', allowed=False)
+    allowed = process(in_png(store(manifest(training_mining(ai_training="allowed")))), ImageSettings())
+    assert (allowed.reason, [said.allowed for said in allowed.consent]) == ("", [True])
+    unread = ImageSettings(formats=("JPEG",))
+    assert process(in_png(store(manifest(training_mining(ai_training="notAllowed")))), unread).reason == refused.reason
