@@ -113,6 +113,7 @@ _TALK_ENDINGS: Final = frozenset(
         *["는구나", "는군", "음", "ᆷ", "는데", "ᆫ데", "은데"],
     ]
 )
+_SIGN_FORMS: Final = _FIRST_PERSON | _INTENSIFIERS | _FEELINGS
 _QUOTED: Final = re.compile(
     "“[^”]{0,200}”|‘[^’]{0,200}’|\"[^\"]{0,200}\"|'[^']{0,200}'|「[^」]{0,200}」|『[^』]{0,200}』|《[^》]{0,200}》"
 )
@@ -204,12 +205,13 @@ def remark_score(text: str, steps: tuple[str, ...], morphemes: Morphemes) -> flo
     last = ""
     past = talk = False
     for form, tag, start, _ in morphemes.tokens:
-        if tag[0] == "S" or any(begin <= start < end for begin, end in quoted):
+        if tag[0] == "S" or (quoted and any(begin <= start < end for begin, end in quoted)):
             continue
         last = tag
         past = past or (tag == "EP" and form in ("었", "았", "였"))
         talk = talk or (tag == "EF" and form in _TALK_ENDINGS)
-        score += _sign(form, tag)
+        if form in _SIGN_FORMS or tag == "IC":
+            score += _sign(form, tag)
     if talk:
         score += 0.45 if past else 0.35
     if last == "EC":

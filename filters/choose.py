@@ -94,10 +94,9 @@ class _Text(NamedTuple):
 
 
 def _near_equal(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    short, long = (one, other) if len(one) < len(other) else (other, one)
-    return len(short) >= _AGREE_SHARE * len(long) and short in long
+    if len(one) < len(other):
+        return len(one) >= _AGREE_SHARE * len(other) and one in other
+    return len(other) >= _AGREE_SHARE * len(one) and other in one
 
 
 def rank(
@@ -143,20 +142,19 @@ def rank(
 
 def _weigh(text: _Text, texts: Sequence[_Text], site_images: Callable[[str], int | None]) -> Option:
     candidate, cleaned, key, likelihood, own = text
+    images = site_images(cleaned.text)
     witnesses = {own: (likelihood, candidate.kind)}
-    if own != "page":
+    if own != "page" and len(texts) > 1:
         for other in texts:
             if other is not text and _near_equal(key, other.key):
                 heard = (other.likelihood, other.candidate.kind)
                 witnesses[other.witness] = max(witnesses.get(other.witness, heard), heard)
-    images = site_images(cleaned.text)
     why = _why(tuple(witnesses.values()), images)
-    if len(witnesses) == 1:
-        (support,) = (share for share, _ in witnesses.values())
-        return Option(candidate, cleaned, support, support / max(1, images or 1), 1, why)
     shares = [share for share, _ in witnesses.values()]
+    if len(shares) == 1:
+        return Option(candidate, cleaned, shares[0], shares[0] / max(1, images or 1), 1, why)
     repeated = [share / max(1, images or 1) for share in shares]
-    return Option(candidate, cleaned, _any_of(shares), _any_of(repeated), len(witnesses), why)
+    return Option(candidate, cleaned, _any_of(shares), _any_of(repeated), len(shares), why)
 
 
 @lru_cache(maxsize=4_096)

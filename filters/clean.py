@@ -40,6 +40,12 @@ _PLAIN: Final = re.compile(r"[ !#-%'-;=?-\]_a-z{-}가-힣·“”‘’…\"]*")
 
 _HANGUL: Final = re.compile("[가-힣]")
 
+# The rules that need a character, rule i as bit i: which rules a text calls for is one look a character.
+_RULES_BY_CHARACTER: Final[dict[str, int]] = {}
+for _index, _each in enumerate(RULES):
+    for _character in _each.needs:
+        _RULES_BY_CHARACTER[_character] = _RULES_BY_CHARACTER.get(_character, 0) | 1 << _index
+
 _CHARACTER_STEPS: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
     ("entity", characters.unescape),
     ("tag", characters.drop_tags),
@@ -67,16 +73,26 @@ def _pass(text: str, steps: list[str]) -> str:
         text = after
     if _HANGUL.search(text) is None or TRIGGER.search(text) is None:
         return text
-    present = frozenset(text)
-    for step, needs, pattern, replacement in RULES:
-        if present.isdisjoint(needs):
-            continue
+    pending = _rules_for(text)
+    while pending:
+        lowest = pending & -pending
+        pending ^= lowest
+        step, _, pattern, replacement = RULES[lowest.bit_length() - 1]
         after = pattern.sub(replacement, text)
         if after != text:
             steps.append(step)
             text = characters.squeeze(after)
-            present = frozenset(text)
+            # The rules still to come, by the characters that are left.
+            pending = _rules_for(text) & -(lowest << 1)
     return text
+
+
+def _rules_for(text: str) -> int:
+    """Return the rules whose characters stand in ``text``, rule i as bit i."""
+    rules = 0
+    for needed in _RULES_BY_CHARACTER.keys() & set(text):
+        rules |= _RULES_BY_CHARACTER[needed]
+    return rules
 
 
 @lru_cache(maxsize=8_192)

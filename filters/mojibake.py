@@ -98,8 +98,10 @@ def is_broken(text: str) -> bool:
     if "\ufffd" in text:
         return True
     hanja = _HANJA.findall(text)
+    if not hanja or not any(map(_from_utf8_lead, hanja)):
+        return False
     syllables = _HANGUL.findall(text)
-    if not syllables or not any(map(_from_utf8_lead, hanja)):
+    if not syllables:
         return False
     share = sum(char in FREQUENT for char in syllables) / len(syllables)
     rare = any(not _in_ks_x_1001(char) for char in syllables)
