@@ -30,8 +30,8 @@ def trace(out: str, identity: str) -> dict[str, Any]:
     """
     record = recorded_run(out)
     stages = _committed_stages(out, record)
-    is_hash = _HEX.fullmatch(identity) is not None
-    names = {identity} if is_hash else {identity, normalize(identity) or identity}
+    is_hash = _HEX.fullmatch(identity.lower()) is not None
+    names = {identity.lower()} if is_hash else {identity, normalize(identity) or identity}
     story = _by_hash(stages, names) if is_hash else _by_url(stages, names)
     if not any(story.values()):
         raise InputRefused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import msgspec
@@ -58,6 +58,9 @@ def _check_dataset(out: str, manifest: DatasetManifest, problems: list[str]) -> 
     folder = Path(out) / FOLDER
     found = []
     for entry in manifest.files:
+        if PurePosixPath(entry.path).is_absolute() or ".." in PurePosixPath(entry.path).parts:
+            problems.append(f"{FOLDER}/{MANIFEST}: lists {entry.path}, which is no file of the dataset")
+            continue
         path = folder / entry.path
         if not path.is_file():
             problems.append(f"{FOLDER}/{entry.path}: is missing")
@@ -84,10 +87,15 @@ def _check_dataset(out: str, manifest: DatasetManifest, problems: list[str]) -> 
 def _sample_problems(folder: Path, manifest: DatasetManifest) -> Iterator[str]:
     """Yield what is wrong inside files whose bytes are right."""
     previous = ""
+    listed = {entry.path for entry in manifest.files}
     for entry in manifest.files:
         if not entry.path.startswith("shards/"):
             continue
-        twin = folder / entry.path.replace("shards/", "parquet/").replace(".tar", ".parquet")
+        name = entry.path.replace("shards/", "parquet/").replace(".tar", ".parquet")
+        twin = folder / name
+        if name not in listed:
+            yield f"{FOLDER}/{entry.path}: has no twin {name} in the manifest"
+            continue
         table: pa.Table = pq.read_table(twin, columns=["key", "caption", "sha256"])
         twins = {row["key"]: row for row in table.to_pylist()}
         keys = []

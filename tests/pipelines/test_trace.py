@@ -37,6 +37,7 @@ def test_the_sha256_of_an_image_leads_to_its_sample(output, digest):
     story = trace(output.folder, found[digest])
     assert [row["candidate_id"] for row in story["candidates"]] == ["1" * 32]
     assert [row["key"] for row in story["lineage"]] == ["1" * 32]
+    assert trace(output.folder, found[digest].upper())["images"] == story["images"]
 
 
 def test_the_digest_of_a_page_leads_to_all_that_stood_on_it(output):

@@ -208,6 +208,25 @@ def test_a_twin_of_other_samples_is_told(output):
     assert "the Parquet file holds another sample" in problems_inside(output)
 
 
+def test_a_shard_without_its_twin_in_the_manifest_is_told(output):
+    (Path(output.folder) / "dataset" / "parquet" / "00000.parquet").unlink()
+    files = [entry for entry in output.manifest.files if entry.path != "parquet/00000.parquet"]
+    manifest = msgspec.structs.replace(output.manifest, files=files, root=root_of(files))
+    (Path(output.folder) / "dataset" / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+    assert (
+        "dataset/shards/00000.tar: has no twin parquet/00000.parquet in the manifest" in verify(output.folder).problems
+    )
+
+
+@pytest.mark.parametrize("path", ["../run.json", "shards/../../run.json", "/etc/hostname"])
+def test_a_manifest_that_lists_what_is_no_file_of_the_dataset_is_told(output, path):
+    stray = msgspec.structs.replace(output.manifest.files[0], path=path)
+    manifest = msgspec.structs.replace(output.manifest, files=[*output.manifest.files, stray])
+    (Path(output.folder) / "dataset" / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+    problem = f"dataset/manifest.json: lists {path}, which is no file of the dataset"
+    assert problem in verify(output.folder).problems
+
+
 def test_a_folder_without_a_run_is_told(tmp_path):
     with pytest.raises(InputRefused, match="holds no run of harubang"):
         verify(str(tmp_path))
