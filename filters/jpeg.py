@@ -129,6 +129,21 @@ def strip_metadata(data: bytes, header: JpegHeader) -> bytes:
     return b"".join(parts)
 
 
+def with_orientation(data: bytes, orientation: int) -> bytes:
+    """Return ``data`` with an Exif segment of that orientation, if it is a JPEG that has no Exif of its own."""
+    if orientation == 1 or not data.startswith(_SOI):
+        return data
+    try:
+        segments = _walk(data)
+    except ValueError:
+        return data  # the decoder says what is wrong with it
+    if any(s.marker == _APP1 and data[s.start + 4 : s.end].startswith(b"Exif\0\0") for s in segments):
+        return data
+    entry = struct.pack(">HHIHH", _ORIENTATION_TAG, _SHORT, 1, orientation, 0)
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+    return _SOI + b"\xff" + bytes([_APP1]) + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+
+
 def _walk(data: bytes) -> tuple[Segment, ...]:
     if not data.startswith(_SOI):
         raise ValueError("no start of image")

@@ -64,7 +64,15 @@ def files_of(pack: Committed) -> list[tuple[DatasetFile, str]]:
 
 
 def publish(
-    out: str, pack: Committed, *, name: str, licence: str, ledger: Ledger, stages: dict[str, str], version: str
+    out: str,
+    pack: Committed,
+    *,
+    name: str,
+    licence: str,
+    ledger: Ledger,
+    stages: dict[str, str],
+    version: str,
+    downloads: bool = False,
 ) -> DatasetManifest:
     """Put the packed files in place as ``out/dataset`` and return the manifest.
 
@@ -78,7 +86,9 @@ def publish(
     entries = [entry for entry, _ in listed]
     samples = sum(entry.rows for entry in entries if entry.path.startswith("shards/"))
     root = root_of(entries)
-    card = dataset_card(name=name, licence=licence, root=root, samples=samples, ledger=ledger).encode()
+    card = dataset_card(
+        name=name, licence=licence, root=root, samples=samples, ledger=ledger, downloads=downloads
+    ).encode()
     manifest = DatasetManifest(
         name=name,
         root=root,
@@ -134,8 +144,16 @@ def read_dataset_manifest(out: str) -> DatasetManifest | None:
     return msgspec.json.decode(storage.read_bytes(path), type=DatasetManifest)
 
 
-def dataset_card(*, name: str, licence: str, root: str, samples: int, ledger: Ledger) -> str:
-    """Return the dataset card (Hugging Face's README with a YAML head)."""
+_CONSENT = """Consent was asked of every page and image: robots.txt, X-Robots-Tag, robots meta tags and
+text-and-data-mining reservations. Anything refused was not kept. The evidence is in each sample's JSON."""
+_CONSENT_OF_DOWNLOADS = """
+
+This holds for what harubang fetched. Samples whose `source_kind` is `img2dataset` come from a download that was made
+before: nobody asked robots.txt or reservations of rights for them here, and their JSON holds no evidence of consent."""
+
+
+def dataset_card(*, name: str, licence: str, root: str, samples: int, ledger: Ledger, downloads: bool = False) -> str:
+    """Return the dataset card (Hugging Face's README with a YAML head). ``downloads``: some images came from one."""
     dropped = "\n".join(f"| {reason} | {number:,} |" for reason, number in sorted(ledger.dropped.items()))
     return f"""---
 pretty_name: {name}
@@ -167,8 +185,7 @@ Of {ledger.candidates:,} candidates found, {ledger.kept:,} were kept; every othe
 |---|---|
 {dropped}
 
-Consent was asked of every page and image: robots.txt, X-Robots-Tag, robots meta tags and text-and-data-mining
-reservations. Anything refused was not kept. The evidence is in each sample's JSON.
+{_CONSENT}{_CONSENT_OF_DOWNLOADS if downloads else ""}
 
 ## Personal data
 Pages are public. A caption may name people. To have a sample removed, name its URL, key or sha256 to whoever

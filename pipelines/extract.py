@@ -1,7 +1,8 @@
 """The extract stage: source files to candidates. One file is one unit of work.
 
-Three kinds of source feed it: WARC files, the WARC files and page list of our own crawl, and URL–caption tables. What
-cannot be read (a file, a record, a page, a row) becomes a row with its reason, so that the ledger counts it.
+Four kinds of source feed it: WARC files, the WARC files and page list of our own crawl, URL–caption tables, and what
+img2dataset downloaded. What cannot be read (a file, a record, a page, a row) becomes a row with its reason, so that the
+ledger counts it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from filters.harvest import CaptionKind, PageHarvest, harvest
 from filters.rights import page_refusal
 from filters.url import normalize
 from pipelines import coders, storage
+from pipelines.download_shards import DOWNLOADED, Downloaded, Lost, read_shard
 from pipelines.link_table import LinkRow, LinkTable, read_rows
 from pipelines.parts import AttemptPlace, Done, PartWriter, Tally
 from pipelines.parts import read_rows as read_part
@@ -35,7 +37,10 @@ VERSION = 1
 
 
 class SourceUnit(NamedTuple):
-    """One file to read. ``kind`` is warc, crawl, pages or table; a table's columns follow."""
+    """One file to read. ``kind`` is warc, crawl, pages, table or img2dataset; the columns of the last two follow.
+
+    The path of an img2dataset shard has no ending: it is made of several files.
+    """
 
     kind: str
     path: str
@@ -193,6 +198,31 @@ def extract_row(found: LinkRow, *, source: str) -> CandidateRow:
     )
 
 
+def extract_downloaded(found: Downloaded | Lost) -> CandidateRow:
+    """Return the candidate of one row of a download, or the ledger's row for what was lost of it."""
+    if isinstance(found, Lost):
+        return failure(
+            found.unit, found.reason, found.detail, kind=DOWNLOADED, source=found.source, offset=found.offset
+        )
+    row = extract_row(found.link, source=found.source)
+    row = row._replace(
+        source_kind=DOWNLOADED,
+        source_offset=found.offset,
+        captured_at=found.captured_at,
+        captions=[caption._replace(dom_path=found.member) for caption in row.captions],
+    )
+    if row.reason or not found.reason:
+        return row
+    # Of the same pair another shard may hold the image: a row that failed must not stand in for it.
+    digest = fingerprint([row.source_digest, found.reason])
+    return row._replace(
+        candidate_id=candidate_id(image_url=row.image_url, page_url=row.page_url, source_digest=digest),
+        unit="row",
+        reason=found.reason,
+        detail=withheld(found.detail)[:200],
+    )
+
+
 def extract_crawled(page: PageRow) -> CandidateRow:
     """Return the ledger's row for a page that the crawl was refused or could not get."""
     lost = failure("page", Reason(page.reason), page.detail, kind="crawl", source="crawl", url=page.page_url)
@@ -205,10 +235,14 @@ def extract_unit(unit: SourceUnit, *, agent: str) -> Iterator[Extracted]:
     def lost(reason: Reason, detail: str) -> Extracted:
         return Extracted(None, [failure("source", reason, detail, kind=unit.kind, source=unit.path)])
 
+    table = LinkTable(path=unit.path, url=unit.url, caption=unit.caption, page=unit.page)
     try:
+        if unit.kind == DOWNLOADED:
+            for part in read_shard(unit.path, table):
+                yield Extracted(None, [extract_downloaded(part)])
+            return
         with storage.open_to_read(unit.path) as file:
             if unit.kind == "table":
-                table = LinkTable(path=unit.path, url=unit.url, caption=unit.caption, page=unit.page)
                 for found in read_rows(file, table, unit.path):
                     yield Extracted(None, [extract_row(found, source=unit.path)])
                 return

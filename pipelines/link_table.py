@@ -76,10 +76,11 @@ def read_rows(file: BinaryIO, table: LinkTable, path: str) -> Iterator[LinkRow]:
 
 def _rows(records: Iterable[Any], table: LinkTable) -> Iterator[LinkRow]:
     for position, record in enumerate(records):
-        yield _row(position, record, table)
+        yield link_row(position, record, table)
 
 
-def _row(position: int, record: Any, table: LinkTable) -> LinkRow:
+def link_row(position: int, record: Any, table: LinkTable) -> LinkRow:
+    """Return what ``record``, a mapping of column names, says of an image."""
     if not isinstance(record, dict):
         return LinkRow(position, "", "", "", "the row is not a record of named columns")
     url, caption, page = (record.get(name) if name else None for name in (table.url, table.caption, table.page))

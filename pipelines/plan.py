@@ -12,6 +12,7 @@ import msgspec
 from filters import charset, harvest
 from filters.base import filter_id
 from pipelines import crawl, dedupe, embedded_web, extract, fetch, pack, screen, select, storage
+from pipelines.download_shards import DOWNLOADED, Download, find_shards
 from pipelines.errors import InputRefused
 from pipelines.extract import SourceUnit
 from pipelines.link_table import format_of
@@ -49,10 +50,10 @@ class PlannedStage(msgspec.Struct, frozen=True):
 
 
 def find_sources(workflow: Workflow) -> list[SourceFile]:
-    """Return the WARC files and tables that the workflow names, in order.
+    """Return the WARC files, tables and shards of downloads that the workflow names, in order.
 
     Raises:
-        InputRefused: a path or glob names no file, or a table is of no known format.
+        InputRefused: a path or glob names no file, a table is of no known format, or a folder holds no shard.
     """
     wanted = [("sources.warc", pattern, SourceUnit("warc", pattern, 0)) for pattern in workflow.sources.warc]
     for table in workflow.sources.tables:
@@ -74,7 +75,19 @@ def find_sources(workflow: Workflow) -> list[SourceFile]:
             if not storage.is_remote(file.path) and not os.access(file.path, os.R_OK):
                 raise InputRefused(f"{key}: {file.path}: may not be read; mend its rights")
             files.append(SourceFile(unit._replace(path=file.path, size=file.size), file.modified))
-    return files
+    return files + [shard for download in workflow.sources.img2dataset for shard in _shards(download)]
+
+
+def _shards(download: Download) -> list[SourceFile]:
+    key = f"sources.img2dataset: {download.path}"
+    try:
+        shards = find_shards(download.path)
+    except OSError as error:
+        raise InputRefused(f"{key}: cannot be listed ({error}); mend the path or its rights") from error
+    if not shards:
+        raise InputRefused(f"{key}: holds no shard (00000.tar, 00000.parquet, 00000/); give the folder that holds them")
+    unit = SourceUnit(DOWNLOADED, "", 0, "url", download.caption, download.page)
+    return [SourceFile(unit._replace(path=shard.path, size=shard.size), shard.modified) for shard in shards]
 
 
 def _versions(filters: Iterable[Any]) -> list[str]:

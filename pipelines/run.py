@@ -16,7 +16,7 @@ from pipelines import crawl, dedupe, extract, fetch, pack, screen, select, stora
 from pipelines.dataset import DatasetManifest, publish
 from pipelines.embedded_web import EmbeddedWeb, serve, write_sources
 from pipelines.errors import InputRefused, StageFailed
-from pipelines.exchange import Exchange, partitions_for
+from pipelines.exchange import partitions_for
 from pipelines.extract import SourceUnit
 from pipelines.ledger import ledger_of
 from pipelines.plan import RunPlan, find_sources, plan_run
@@ -105,7 +105,8 @@ class Run:
         Raises:
             InputRefused: a source is missing, empty or unreadable, or the network section lacks what it must say.
         """
-        if self._workflow.sources.embedded_web is None:
+        sources = self._workflow.sources
+        if sources.warc or sources.crawl or sources.tables:  # the embedded web and downloads ask nobody
             self._check_network()
         return plan_run(self._workflow, self._out, find_sources(self._workflow))
 
@@ -136,6 +137,7 @@ class Run:
             self._done[Stage.PACK],
             name=self._workflow.name,
             licence=self._workflow.pack.licence,
+            downloads=bool(self._workflow.sources.img2dataset),
             ledger=ledger_of(self._done[Stage.SELECT]),
             stages=record.fingerprints,
             version=record.harubang,
@@ -198,10 +200,20 @@ class Run:
         del plan
         screened = self._done[Stage.SCREEN]
         kept = screened.manifest.tallies.get(Outcome.KEEP, 0)
-        exchange = Exchange(attempt.place.exchange, fetch.Wanted, fetch.by_host, partitions_for(kept))
-        do_fn = fetch.FetchPartition(attempt.place, self._network, self._workflow.fetch)
         paths = screened.paths("screened")
-        return attempt.commit(attempt.run(lambda p: fetch.expand(p, paths, exchange, do_fn), total=kept, unit="images"))
+        done = attempt.run(
+            lambda p: fetch.expand(
+                p,
+                paths,
+                place=attempt.place,
+                network=self._network,
+                settings=self._workflow.fetch,
+                partitions=partitions_for(kept),
+            ),
+            total=kept,
+            unit="images",
+        )
+        return attempt.commit(done)
 
     def _run_dedupe(self, attempt: Attempt, plan: RunPlan) -> Committed:
         del plan

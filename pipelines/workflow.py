@@ -14,6 +14,7 @@ from filters.caption_safety import CaptionSafety
 from filters.image import ImageFilter, default_filters
 from filters.near_duplicates import DuplicateRules
 from pipelines.decoder import ImageSettings
+from pipelines.download_shards import Download
 from pipelines.errors import InputRefused
 from pipelines.link_table import LinkTable
 from pipelines.network import Network
@@ -40,11 +41,15 @@ class EmbeddedWebSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 
 class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where candidates come from: any of WARC files (paths or globs), a crawl, URL–caption tables, the embedded web."""
+    """Where candidates come from: any of WARC files (paths or globs), a crawl, URL–caption tables, the embedded web.
+
+    ``img2dataset`` are folders that it downloaded into: their images are read from there and never asked for again.
+    """
 
     warc: tuple[str, ...] = ()
     crawl: Crawl | None = None
     tables: tuple[LinkTable, ...] = ()
+    img2dataset: tuple[Download, ...] = ()
     embedded_web: EmbeddedWebSource | None = None
 
 
@@ -168,8 +173,8 @@ def _override(data: dict[str, Any], override: str) -> None:
 
 def _check_sources(workflow: Workflow, path: str) -> None:
     sources = workflow.sources
-    if not (sources.warc or sources.crawl or sources.tables or sources.embedded_web):
-        raise InputRefused(f"{path}: sources is empty; give warc, crawl, tables or embedded_web")
+    if not (sources.warc or sources.crawl or sources.tables or sources.img2dataset or sources.embedded_web):
+        raise InputRefused(f"{path}: sources is empty; give warc, crawl, tables, img2dataset or embedded_web")
     if sources.crawl is not None and not (sources.crawl.seeds or sources.crawl.sitemaps):
         raise InputRefused(f"{path}: sources.crawl has no seeds and no sitemaps; give at least one")
     if sources.crawl is not None and sources.embedded_web is not None:

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     # Reading a source: the unit that failed (file, record, page, table row) has one ledger row of its own.
     SOURCE_MISSING = "source_missing"
     SOURCE_UNREADABLE = "source_unreadable"
+    SOURCE_COUNT_WRONG = "source_count_wrong"
     RECORD_UNREADABLE = "record_unreadable"
     PAGE_UNDECODABLE = "page_undecodable"
     PAGE_UNPARSABLE = "page_unparsable"
@@ -43,6 +44,8 @@ class Reason(StrEnum):
     TABLE_ROW_INVALID = "table_row_invalid"
     URL_REFUSED = "url_refused"
     URL_IDENTIFIER = "url_identifier"
+    DOWNLOAD_FAILED = "download_failed"
+    IMAGE_MISSING = "image_missing"
 
     # Judging the text.
     DUPLICATE_CANDIDATE = "duplicate_candidate"

@@ -13,6 +13,12 @@ from schemas.reasons import Outcome, Reason
 
 NOT_ON_THE_WEB: tuple[tuple[Reason, str], ...] = (
     (Reason.SOURCE_MISSING, "a file that vanishes while the pipeline runs is the test's own doing, not a web's"),
+    (
+        Reason.SOURCE_COUNT_WRONG,
+        "only a download counts its rows: tests/pipelines/test_download_shards.py",
+    ),
+    (Reason.DOWNLOAD_FAILED, "the same"),
+    (Reason.IMAGE_MISSING, "the same, and tests/pipelines/test_stored_image.py"),
     (Reason.PAGE_UNPARSABLE, "no page is known that the HTML parser refuses"),
     (Reason.RECORD_RAISED, "would be a fault of this project's own code"),
     (Reason.UNKNOWN, "every stage has the evidence it needs in a whole run"),

@@ -22,9 +22,18 @@ CASES = {
     "duplicate key": (GOOD + "name: y\n", [], "line 4: key 'name' stands twice; remove one"),
     "not YAML": ("name: [x\n", [], "not YAML"),
     "not a mapping": ("- x\n", [], "a workflow is a mapping"),
-    "no source": ("name: x\nsources: {}\n", [], "sources is empty; give warc, crawl, tables or embedded_web"),
+    "no source": (
+        "name: x\nsources: {}\n",
+        [],
+        "sources is empty; give warc, crawl, tables, img2dataset or embedded_web",
+    ),
     "missing source file": (GOOD.replace("WARC", "WARC.gone"), [], "there is no such file; mend the path"),
     "empty source file": (GOOD.replace("WARC", "EMPTY"), [], "the file is empty; give one with content"),
+    "download without shards": (
+        GOOD.replace("warc: [WARC]", "img2dataset: [{path: /dev/null}]"),
+        [],
+        "holds no shard",
+    ),
     "no contact": (GOOD.split("network")[0], [], "network.contact: set a URL or mail address"),
     "bad override": (GOOD, ["--set", "pack"], "--set pack: write key=value"),
     "unknown table ending": (

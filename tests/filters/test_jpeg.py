@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from filters.jpeg import MAX_SEGMENTS, read_header, strip_metadata
+from filters.jpeg import MAX_SEGMENTS, read_header, strip_metadata, with_orientation
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -131,6 +131,19 @@ def test_adobes_colour_transform_stays():
     stripped = strip_metadata(data, read_header(data))
     assert np.array_equal(pixels(stripped), pixels(data))
     assert read_header(stripped).adobe_transform == 0
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_orientation_is_written_and_the_picture_stays(orientation):
+    data = with_orientation(jpeg(), orientation)
+    assert read_header(data).orientation == orientation
+    assert Image.open(io.BytesIO(data)).getexif().get(0x0112, 1) == orientation
+    assert np.array_equal(pixels(data), pixels(jpeg()))
+
+
+@pytest.mark.parametrize("data", [jpeg(exif=exif_bytes(3)), b"\xff\xd8 torn", b"no JPEG", b""])
+def test_an_orientation_is_not_written_over_another_or_into_what_is_no_jpeg(data):
+    assert with_orientation(data, 6) == data
 
 
 def test_stripping_twice_changes_nothing():

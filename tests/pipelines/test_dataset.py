@@ -210,3 +210,9 @@ def test_the_card_s_head_says_how_to_load_and_how_much_there_is(samples, size):
     assert [config["data_files"] for config in head["configs"]] == ["parquet/*.parquet", "shards/*.tar"]
     assert "r" * 64 in card
     assert "| caption_url | 2 |" in card
+
+
+def test_the_card_tells_of_images_that_were_not_asked_for():
+    about = {"name": "x", "licence": "other", "root": "r" * 64, "samples": 1, "ledger": LEDGER}
+    assert "source_kind` is `img2dataset`" in dataset_card(**about, downloads=True)
+    assert "img2dataset" not in dataset_card(**about)

@@ -21,6 +21,7 @@ from pipelines.runner import make_pipeline
 from pipelines.warc import PageRecord, WarcWriter
 from schemas.reasons import Reason
 from schemas.records import CandidateRow, CaptionCandidate, PageRow
+from tests.pipelines.download_maker import picture, sample, write_download
 
 HTML = "<html><head><title>제주 여행</title></head><body><img src='/1.jpg' alt='공원에 선 돌하르방'></body></html>"
 RESIDENT = "900101-1234567"  # made up: the check digit does not fit
@@ -433,3 +434,65 @@ def test_no_sources_are_no_work(tmp_path):
     with make_pipeline(PipelineOptions([])) as pipeline:
         extract.expand(pipeline, [], ExtractUnit(place, agent="harubang"))
     assert list(tmp_path.iterdir()) == []
+
+
+# What img2dataset downloaded
+
+
+def downloaded(tmp_path, *samples):
+    shard = write_download(tmp_path / "out", "webdataset", samples)
+    unit = SourceUnit("img2dataset", shard, 0, "url", "caption", "page")
+    return unit_rows(unit)[1]
+
+
+def test_a_downloaded_image_is_a_candidate_that_says_where_it_lies(tmp_path):
+    (row,) = downloaded(tmp_path, sample(7, picture(0)))
+    assert row._replace(candidate_id="", source_digest="") == CandidateRow(
+        candidate_id="",
+        unit="image",
+        image_url="http://a.test/7.jpg",
+        page_url="http://a.test/page/7",
+        page_title="",
+        captions=[CaptionCandidate("table_column", "공원에 선 돌하르방 7", "000000007.jpg")],
+        source_kind="img2dataset",
+        source=str(tmp_path / "out" / "00000.tar"),
+        source_offset=0,
+        source_digest="",
+        captured_at="2026-01-01T00:00:00Z",
+        reason="",
+        detail="",
+    )
+
+
+def test_a_row_that_failed_has_its_reason_and_no_part_in_the_candidate_that_did_not(tmp_path):
+    good, bad = downloaded(tmp_path, sample(7, picture(0)), sample(7, None, key="000000008"))
+    assert (bad.unit, bad.reason, bad.image_url) == ("row", Reason.HTTP_STATUS, good.image_url)
+    assert bad.detail == "failed_to_download: HTTP Error 404: Not Found"
+    assert bad.source_offset == 1
+    assert good.candidate_id != bad.candidate_id
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a.test/1.jpg", "data:image/png;base64,AA"])
+def test_what_img2dataset_opens_and_we_do_not_is_refused(url, tmp_path):
+    (row,) = downloaded(tmp_path, sample(7, picture(0), url=url))
+    assert (row.unit, row.reason) == ("image", Reason.URL_REFUSED)
+
+
+def test_a_row_without_a_url_and_a_shard_that_does_not_add_up_are_told(tmp_path):
+    shard = write_download(tmp_path / "out", "webdataset", [sample(7, picture(0), url=None)], count=3)
+    _, rows = unit_rows(SourceUnit("img2dataset", shard, 0, "url", "caption", "page"))
+    assert [(row.unit, row.reason, row.source_kind) for row in rows] == [
+        ("row", Reason.TABLE_ROW_INVALID, "img2dataset"),
+        ("source", Reason.SOURCE_COUNT_WRONG, "img2dataset"),
+    ]
+
+
+def test_no_resident_number_comes_out_of_a_download(tmp_path):
+    rows = downloaded(
+        tmp_path,
+        sample(1, picture(0), caption=f"번호 {RESIDENT}"),
+        sample(2, None, error_message=f"HTTP Error 404: {RESIDENT}"),
+        sample(3, picture(0), url=f"http://a.test/{RESIDENT}.jpg"),
+    )
+    assert [row.reason for row in rows] == ["", Reason.HTTP_STATUS, Reason.URL_IDENTIFIER]
+    assert RESIDENT not in str(rows)

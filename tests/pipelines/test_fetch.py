@@ -10,8 +10,20 @@ from PIL import Image
 from pipelines import fetch
 from pipelines.decoded import Decoded, ImageSettings
 from pipelines.decoder import DecoderPool
+from pipelines.download_shards import read_shard
 from pipelines.exchange import Exchange, read_slices
-from pipelines.fetch import FetchPartition, RegroupWanted, Wanted, by_host, fetch_all, image_row
+from pipelines.fetch import (
+    STRETCH_BYTES,
+    FetchPartition,
+    ReadPartition,
+    RegroupWanted,
+    Wanted,
+    by_host,
+    by_place,
+    fetch_all,
+    image_row,
+)
+from pipelines.link_table import LinkTable
 from pipelines.parts import AttemptPlace, read_rows, write_part
 from pipelines.progress import ProgressNotes
 from pipelines.runner import make_pipeline
@@ -22,6 +34,7 @@ from schemas.identity import fingerprint, sha256_hex
 from schemas.reasons import Reason
 from schemas.records import Consent, ImageRow, Score, ScreenedRow
 from tests.content_credentials import in_jpeg, manifest, store, training_mining
+from tests.pipelines.download_maker import FORMS, sample, write_download
 from tests.pipelines.hostile_server import Server, network, redirect, reply
 
 SETTINGS = ImageSettings(processes=1)
@@ -202,11 +215,15 @@ def test_only_the_urls_of_kept_candidates_are_wanted_each_once(tmp_path, screene
         screened._replace(image_url="http://a.kr/1.jpg"),
         screened._replace(image_url="http://a.kr/2.jpg", outcome="drop"),
         screened._replace(image_url="http://a.kr/3.jpg", outcome="unknown"),
+        screened._replace(image_url="http://a.kr/4.jpg", source_kind="img2dataset", source="/d/0.tar", source_offset=9),
     ]
     part = write_part(place, "screened", 0, ScreenedRow, rows)
     exchange = Exchange(place.exchange, Wanted, by_host, 8)
     handles = list(RegroupWanted(exchange).process(str(tmp_path / part.path)))
-    assert list(read_slices([piece for _, piece in handles], Wanted)) == [Wanted("http://a.kr/1.jpg")]
+    assert list(read_slices([piece for _, piece in handles], Wanted)) == [
+        Wanted("http://a.kr/1.jpg"),
+        Wanted("http://a.kr/4.jpg", "/d/0.tar", 9),
+    ]
 
 
 def test_a_host_is_in_one_partition():
@@ -224,10 +241,10 @@ def test_a_partition_reports_its_rows_its_tar_and_its_books(tmp_path, screened):
             await stop.wait()
 
     def work(server):
-        do_fn = FetchPartition(place, network(server), SETTINGS)
+        do_fn = FetchPartition(place, network(server), SETTINGS, exchange)
         do_fn.setup()
         try:
-            return list(do_fn.process((3, [piece])))
+            return [found.value for found in do_fn.process((3, [piece]))]
         finally:
             do_fn.teardown()
 
@@ -263,8 +280,76 @@ def test_a_screen_that_kept_nothing_asks_nobody(tmp_path, screened, outcomes):
     place = AttemptPlace(str(tmp_path), "attempt-1")
     rows = [screened._replace(outcome=outcome) for outcome in outcomes]
     part = write_part(place, "screened", 0, ScreenedRow, rows)
-    exchange = Exchange(place.exchange, Wanted, by_host, 8)
-    do_fn = FetchPartition(place, network(None), SETTINGS)
     with make_pipeline(PipelineOptions([])) as pipeline:
-        fetch.expand(pipeline, [str(tmp_path / part.path)], exchange, do_fn)
+        paths = [str(tmp_path / part.path)]
+        fetch.expand(pipeline, paths, place=place, network=network(None), settings=SETTINGS, partitions=8)
     assert [path.name for path in (tmp_path / "attempt-1").iterdir()] == [part.path.split("/")[1]]
+
+
+# Images that are there already
+
+
+def read_there(tmp_path, wanted, settings=SETTINGS):
+    place = AttemptPlace(str(tmp_path), "attempt-1")
+    ((_, piece),) = Exchange(place.exchange, Wanted, by_place, 1).write(wanted)
+    do_fn = ReadPartition(place, settings, first=8)
+    do_fn.setup()
+    try:
+        (done,) = do_fn.process((0, [piece]))
+    finally:
+        do_fn.teardown()
+    return done, list(read_rows(str(tmp_path / done.parts[0].path), ImageRow))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_images_of_a_download_are_decoded_and_staged_without_a_request(form, tmp_path):
+    kept, text, gone = sample(0, picture(1)), sample(1, b"not an image"), sample(2, picture(2))
+    turned = sample(3, picture(4), exif='{"Image Orientation": "Rotated 90 CW"}')
+    shard = write_download(tmp_path / "out", form, [kept, text, gone, turned])
+    found = [row for row in read_shard(shard, LinkTable(path="x")) if not row.reason]
+    wanted = [Wanted(row.link.url, row.source, row.offset) for row in found]
+    wanted[2] = wanted[2]._replace(source=str(tmp_path / "gone.tar"))
+    done, rows = read_there(tmp_path, wanted)
+    assert [row.reason for row in rows] == ["", Reason.IMAGE_FORMAT_REFUSED, Reason.IMAGE_MISSING, ""]
+    assert (rows[0].raw_sha256, rows[0].raw_bytes) == (sha256_hex(picture(1)), len(picture(1)))
+    assert (rows[0].fetched_at, rows[0].http_status, rows[0].address, rows[0].consent) == ("", None, "", [])
+    assert rows[0].final_url == rows[0].image_url == "http://a.test/0.jpg"
+    assert (rows[3].width, rows[3].height, rows[3].orientation) == (240, 320, 6)
+    assert rows[3].raw_sha256 == sha256_hex(picture(4))
+    stored = read_range(str(tmp_path / rows[3].staging), rows[3].staging_offset, rows[3].staging_length)
+    assert Image.open(io.BytesIO(stored)).size == (240, 320)
+    assert [(part.table, part.partition, part.rows) for part in done.parts] == [("images", 8, 4), ("staging", 8, 2)]
+    assert dict(done.tallies) == {"in": 4, "keep": 2, "drop:image_format_refused": 1, "drop:image_missing": 1}
+
+
+def test_an_image_above_the_limit_is_refused(tmp_path):
+    shard = write_download(tmp_path / "out", "webdataset", [sample(0, picture(1))])
+    (row,) = read_shard(shard, LinkTable(path="x"))
+    small = ImageSettings(processes=1, max_bytes=1_000)
+    _, (image,) = read_there(tmp_path, [Wanted(row.link.url, row.source, row.offset)], small)
+    assert (image.reason, image.detail) == (Reason.BODY_TOO_LARGE, "1001 bytes")
+
+
+def test_what_is_there_is_handed_on_once_and_not_fetched(tmp_path):
+    place = AttemptPlace(str(tmp_path), "attempt-1")
+    hosts, there = (Exchange(place.exchange, Wanted, key, 1) for key in (by_host, by_place))
+    url = "http://a.kr/1.jpg"
+    ((_, piece),) = hosts.write([Wanted(url), Wanted(url, "/d/1.tar", 0), Wanted(url, "/d/0.tar", 512)])
+    do_fn = FetchPartition(place, network(None), SETTINGS, there)  # never set up: nothing is fetched
+    (found,) = do_fn.process((0, [piece]))
+    assert found.tag == "handles"
+    assert list(read_slices([found.value[1]], Wanted)) == [Wanted(url, "/d/0.tar", 512)]
+
+
+def test_neighbours_in_a_tar_are_read_together_and_far_ones_apart():
+    near, far = Wanted("http://a.kr/1.jpg", "/d/0.tar", 1024), Wanted("http://a.kr/2.jpg", "/d/0.tar", STRETCH_BYTES)
+    assert by_place(near) == by_place(near._replace(offset=STRETCH_BYTES - 1)) != by_place(far)
+
+
+def test_a_downloaded_image_that_refuses_training_is_refused(tmp_path):
+    refusing = in_jpeg(store(manifest(training_mining("cawg.training-mining", ai_training="notAllowed"))))
+    shard = write_download(tmp_path / "out", "webdataset", [sample(0, refusing)])
+    (row,) = read_shard(shard, LinkTable(path="x"))
+    _, (image,) = read_there(tmp_path, [Wanted(row.link.url, row.source, row.offset)])
+    assert image.reason == Reason.OPTED_OUT
+    assert [evidence.allowed for evidence in image.consent] == [False]

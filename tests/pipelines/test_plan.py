@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines.download_shards import Download
 from pipelines.errors import InputRefused
 from pipelines.link_table import LinkTable
 from pipelines.parts import Done
@@ -11,6 +12,7 @@ from pipelines.plan import describe_plan, find_sources, plan_run
 from pipelines.stage import new_attempt
 from pipelines.workflow import Crawl, EmbeddedWebSource, Sources, Workflow
 from schemas.reasons import Stage
+from tests.pipelines.download_maker import picture, sample, write_download
 
 AFTER_CRAWL = ["extract", "screen", "fetch", "dedupe", "select", "pack"]
 AFTER_SCREEN = ["screen", "fetch", "dedupe", "select", "pack"]
@@ -44,6 +46,27 @@ def different(one, other):
 
 
 # Sources
+
+
+def test_shards_of_a_download_are_found_with_their_columns(tmp_path):
+    write_download(tmp_path / "out", "webdataset", [sample(0, picture(0))])
+    write_download(tmp_path / "out", "files", [sample(0, picture(0))], shard=1)
+    download = Download(path=str(tmp_path / "out"), caption="text", page="page")
+    workflow = Workflow(name="x", sources=Sources(img2dataset=(download,)))
+    found = find_sources(workflow)
+    assert [(file.unit.kind, file.unit.path.rsplit("/", 1)[1]) for file in found] == [
+        ("img2dataset", "00000"),
+        ("img2dataset", "00001"),
+    ]
+    assert found[0].unit[3:] == ("url", "text", "page")
+    before = fingerprints(workflow)
+    (tmp_path / "out" / "00001" / "000000000.jpg").write_bytes(picture(1))
+    assert different(before, fingerprints(workflow)) == AFTER_CRAWL
+
+
+def test_a_folder_without_shards_is_refused(tmp_path):
+    with pytest.raises(InputRefused, match="holds no shard"):
+        find_sources(Workflow(name="x", sources=Sources(img2dataset=(Download(path=str(tmp_path)),))))
 
 
 def test_sources_are_found_in_order_with_their_size_and_columns(tmp_path, warc):

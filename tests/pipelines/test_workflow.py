@@ -84,7 +84,7 @@ def test_each_source_alone_is_enough(load):
         ("- x\n", "a workflow is a mapping"),
         ("sources: {warc: [a]}\n", "missing required field `name`"),
         ("name: x\n", "missing required field `sources`"),
-        ("name: x\nsources: {}\n", "sources is empty; give warc, crawl, tables or embedded_web"),
+        ("name: x\nsources: {}\n", "sources is empty; give warc, crawl, tables, img2dataset or embedded_web"),
         ("name: x\nsources: {warc: []}\n", "sources is empty"),
         ("name: x\nsources: {crawl: {depth: 2}}\n", "sources.crawl has no seeds and no sitemaps; give at least one"),
         ("name: x\nsources: {crawl: {seeds: [http://a.kr]}, embedded_web: {}}\n", "both crawl and embedded_web"),
