@@ -77,11 +77,16 @@ def redacted(text: str, rules: CaptionSafety) -> str:
 
 def make_safe(caption: str, rules: CaptionSafety) -> SafeCaption:
     """Judge a chosen caption. Whatever the outcome, the text that comes back may be written."""
-    text, findings = rules.identifiers.redact(caption)
+    findings = find_identifiers(caption)
+    hidden = rules.identifiers.to_hide(findings)
+    decided = (
+        (rules.identifiers, rules.identifiers.decide(findings)),
+        (rules.spam, rules.spam.decide(caption)),
+        (rules.abuse, rules.abuse.decide(caption)),
+    )
     reason = NO_REASON
     verdicts = []
-    for judge in (rules.identifiers, rules.spam, rules.abuse):
-        decision = judge.decide(caption)
+    for judge, decision in decided:
         verdicts.append(verdict(judge, decision))
         if reason == NO_REASON and decision.outcome == Outcome.DROP:
             reason = decision.reason
@@ -89,4 +94,4 @@ def make_safe(caption: str, rules: CaptionSafety) -> SafeCaption:
         PLACEHOLDERS[kind] in caption and rules.identifiers.action(kind) == "drop" for kind in FORBIDDEN
     ):
         reason = Reason.CAPTION_IDENTIFIER
-    return SafeCaption(text, reason, tuple(verdicts), tuple(findings))
+    return SafeCaption(redact(caption, hidden), reason, tuple(verdicts), tuple(hidden))

@@ -206,13 +206,16 @@ class IdentifierPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
     def redact(self, text: str) -> tuple[str, list[Finding]]:
         """Return ``text`` without the identifiers that may not stay, and the findings that were replaced."""
-        findings = [finding for finding in find_identifiers(text) if self.action(finding.kind) != "keep"]
+        findings = self.to_hide(find_identifiers(text))
         return redact(text, findings), findings
 
-    def decide(self, text: str) -> Decision:
-        """Drop a text that holds an identifier of a kind to drop; the score counts the identifiers not to keep."""
-        actions = [self.action(finding.kind) for finding in find_identifiers(text)]
-        score = float(sum(action != "keep" for action in actions))
-        if "drop" in actions:
-            return Decision(Outcome.DROP, Reason.CAPTION_IDENTIFIER, score)
-        return Decision(Outcome.KEEP, score=score)
+    def to_hide(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Return those of ``findings`` that may not stay in a text."""
+        return [finding for finding in findings if self.action(finding.kind) != "keep"]
+
+    def decide(self, findings: Iterable[Finding]) -> Decision:
+        """Drop a text with an identifier of a kind to drop among its ``findings``; the score counts those to hide."""
+        hidden = self.to_hide(findings)
+        if any(self.action(finding.kind) == "drop" for finding in hidden):
+            return Decision(Outcome.DROP, Reason.CAPTION_IDENTIFIER, float(len(hidden)))
+        return Decision(Outcome.KEEP, score=float(len(hidden)))

@@ -50,7 +50,6 @@ def explain(raw: str) -> CaptionAnswer:
     if judged.analysis is not None and not reason:
         concepts = shipped_matcher().match(judged.caption, judged.analysis.tokens)
     findings = find_identifiers(raw[:LONGEST])
-    hidden = [finding for finding in findings if _SAFETY.identifiers.action(finding.kind) != "keep"]
     return CaptionAnswer(
         raw=redacted(raw, _SAFETY),
         caption=safe.text,
@@ -58,5 +57,5 @@ def explain(raw: str) -> CaptionAnswer:
         reason=reason,
         scores={verdict.filter_id.split("@", 1)[0]: verdict.score for verdict in (*judged.verdicts, *safe.verdicts)},
         concepts=concepts,
-        redactions=[Redaction(finding.kind, (finding.start, finding.end)) for finding in hidden],
+        redactions=[Redaction(finding.kind, (finding.start, finding.end)) for finding in _SAFETY.identifiers.to_hide(findings)],
     )

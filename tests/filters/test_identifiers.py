@@ -220,14 +220,14 @@ def test_redact_refuses_spans_that_do_not_fit(findings):
     ],
 )
 def test_default_policy(text, outcome, score):
-    decision = IdentifierPolicy().decide(text)
+    decision = IdentifierPolicy().decide(find_identifiers(text))
     assert decision == Decision(outcome, Reason.CAPTION_IDENTIFIER if outcome == Outcome.DROP else "", score)
 
 
 def test_policy_can_be_changed_but_never_keeps_a_resident_number():
     policy = msgspec.convert({"email": "drop", "account": "keep", "business_number": "redact"}, IdentifierPolicy)
-    assert policy.decide("a@example.com").outcome == Outcome.DROP
-    assert policy.decide("계좌 110-123-456789").outcome == Outcome.KEEP
+    assert policy.decide(find_identifiers("a@example.com")).outcome == Outcome.DROP
+    assert policy.decide(find_identifiers("계좌 110-123-456789")).outcome == Outcome.KEEP
     assert policy.redact("123-45-67891")[0] == "[사업자등록번호]"
     assert policy.redact("계좌 110-123-456789") == ("계좌 110-123-456789", [])
     for kind in ("resident_number", "foreigner_number"):
@@ -292,7 +292,7 @@ def test_nothing_returned_or_raised_shows_a_digit_of_the_number():
     text = f"주민번호 {number} 끝"
     findings = find_identifiers(text)
     policy = IdentifierPolicy()
-    shown = [findings, policy.decide(text), policy.redact(text), redact(text, findings), policy]
+    shown = [findings, policy.decide(find_identifiers(text)), policy.redact(text), redact(text, findings), policy]
     shown += [find_in_url("https://example.com/?" + quote(text)), redact_url("https://example.com/?" + quote(text))]
     with pytest.raises(ValueError, match="does not fit") as raised:
         redact(text, [findings[0], findings[0]])
@@ -332,7 +332,7 @@ def test_findings_lie_in_the_text_in_order_apart_and_redaction_is_final(text):
     once = redact(text, findings)
     assert find_identifiers(once) == []
     assert redact(once, find_identifiers(once)) == once
-    assert IdentifierPolicy().decide(once).outcome == Outcome.KEEP
+    assert IdentifierPolicy().decide(find_identifiers(once)).outcome == Outcome.KEEP
 
 
 @settings(max_examples=300, deadline=None)
