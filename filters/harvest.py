@@ -3,8 +3,8 @@
 What counts as an image of the page: ``<img>``, ``<amp-img>``, ``<input type=image>``, ``<object type=image/*>``,
 ``og:image`` and ``twitter:image``, ``<link rel=image_src>``, images with texts in JSON-LD. Not read: CSS backgrounds,
 ``<image>`` in SVG, ``<template>`` contents, anything a script would add. A ``<noscript>`` copy of a lazy image is that
-image. Where a thumbnail links to a larger image file, the image is the thumbnail, which the page shows and describes;
-the larger file's URL is recorded beside it.
+image. Where an image links to an image file that the page does not show itself, it is that file's thumbnail: the file is
+the image, with the thumbnail's texts.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MAX_CAPTIONS: Final = 32
 MAX_REPEATS: Final = 8
 """From the ninth time on that a page shows one image, only its attributes are read: it is an icon or a bullet."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Grows with every change of what is read from a page, so that stored results of the old rules are not reused."""
 
 _MAX_RAW_URL: Final = 200
@@ -52,6 +52,8 @@ _MAX_HEADINGS_BACK: Final = 4
 _TAGS: Final = _HEADINGS | {"img", "amp-img", "input", "object", "meta", "link", "base", "script"}
 _TAGS_OF_CAPTIONS: Final = frozenset({"figcaption", "caption"})
 _TAGS_OF_LINKS: Final = frozenset({"a", "area", "iframe", "frame"})
+_TAGS_OF_DATA: Final = frozenset({"meta", "link", "script"})
+"""Where images are declared and not shown."""
 _OG_IMAGE: Final = frozenset({"og:image", "twitter:image", "twitter:image:src"})
 _OG_IMAGE_AGAIN: Final = frozenset({"og:image:url", "og:image:secure_url"})
 _OG_ALT: Final = frozenset({"og:image:alt", "twitter:image:alt"})
@@ -78,20 +80,23 @@ _TEXT_ATTRIBUTES: Final = (
 _TEXT_ATTRIBUTES_OF_LINKS: Final = (("title", CaptionKind.TITLE), ("data-caption", CaptionKind.CAPTION_PARAGRAPH))
 _ATTRIBUTES: Final = CAPTION_ATTRIBUTES
 _LICENCE_HINTS: Final = ("license", "LICENSE", "License", "kogl.or.kr/", "creativecommons.org/")
+# A file as cameras and editors name it. A colon is a wiki's page about a file (파일:첨성대.jpg), and so are the two folders.
+_FULL_SIZE: Final = re.compile(
+    r"(?!.*/(?:_detail|detail\.php)/)[^?#]*/(?:(?!%3a)[^/?#:])+\.(?:jpe?g|png|gif|webp)(?:\?.*)?", re.IGNORECASE
+)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class ImageMention(NamedTuple):
     """One distinct image of a page with every caption candidate, in order of the page.
 
-    ``linked_page`` is the URL of the page that the image links to ("" where it links to none), ``full_size`` that of
-    an image file it links to.
+    ``linked_page`` is the URL of the page that the image links to wherever this page shows or declares it: "" where it
+    links to none, or also stands outside of any link.
     """
 
     url: str
     captions: tuple[CaptionCandidate, ...]
     linked_page: str = ""
-    full_size: str = ""
 
 
 class RefusedMention(NamedTuple):
@@ -108,7 +113,7 @@ class PageHarvest(NamedTuple):
     ``links`` are the distinct absolute URLs that a crawler may follow; ``nofollow`` those that the page names only
     with ``rel=nofollow``. ``robots_meta`` are (name in lower case, content) of every meta that speaks to robots.
     ``licences`` are URLs of ``rel=license`` and of 공공누리 or Creative Commons pages. ``problem`` is "" unless the
-    parser failed; then all else is empty.
+    parser failed; then all else is empty. ``site_name`` is what og:site_name says.
     """
 
     title: str
@@ -119,6 +124,7 @@ class PageHarvest(NamedTuple):
     robots_meta: tuple[tuple[str, str], ...]
     licences: tuple[str, ...]
     problem: str = ""
+    site_name: str = ""
 
 
 def harvest(html: str, page_url: str, *, with_links: bool = True) -> PageHarvest:
@@ -158,6 +164,7 @@ class _Reader:
         self.headings: list[Place] = []
         self.headings_before: list[int] = []  # for each entry
         self.titles: dict[str, tuple[str, Place]] = {}
+        self.site_name = ""
         self.robots: list[tuple[str, str]] = []
         self.ids: dict[str, Place] | None = None
         self.references: dict[int, int] = {}
@@ -257,10 +264,10 @@ class _Reader:
                 entry.add(kind, link.get(name), link.path())
         href = link.get("href").strip()
         url = self.urls.resolve(href) if href and not href.startswith("#") else None
-        if url is not None and is_image_path(href):
-            entry.full_size = entry.full_size or url
+        if url is not None and _FULL_SIZE.fullmatch(url):
+            entry.full_size = url
         elif url is not None and url != self.urls.page_url:
-            entry.linked_page = entry.linked_page or url
+            entry.linked_page = url
 
     def _add_referenced(self, entry: ImageEntry, target: str) -> None:
         if self.ids is None:
@@ -288,6 +295,8 @@ class _Reader:
                 self.shared[-1].add(CaptionKind.OG_ALT, content, place.path())
         elif name in _OG_TITLE:
             self.titles.setdefault(name, (content, place))
+        elif name == "og:site_name":
+            self.site_name = self.site_name or collapsed(content)
         elif name and (_ROBOT_NAME.fullmatch(name) or _ROBOT_WORDS.search(content)):
             self.robots.append((name, content.strip()))
 
@@ -350,7 +359,7 @@ class _Reader:
         numbered = numbered_texts(self.tree)
         headings: dict[int, tuple[str, str]] = {}
         for entry, before in zip(self.entries, self.headings_before, strict=True):
-            if entry.place.tag not in ("meta", "link", "script") and not entry.alone:
+            if entry.place.tag not in _TAGS_OF_DATA and not entry.alone:
                 section = entry.place.section
                 if not entry.captioned() and (section is None or section.tag != "nav"):
                     add_text_beside(self.tree, entry, numbered, used)
@@ -371,12 +380,13 @@ class _Reader:
     def _harvest(self) -> PageHarvest:
         mentions: dict[str, list[ImageEntry]] = {}
         refused = []
+        full_sizes = _full_sizes(self.entries)
         for entry in self.entries:
             if entry.url is None:
                 path = entry.place.path()
                 refused.append(RefusedMention(entry.raw_url[:_MAX_RAW_URL], path, _distinct([entry])))
             else:
-                mentions.setdefault(entry.url, []).append(entry)
+                mentions.setdefault(full_sizes.get(entry.url, entry.url), []).append(entry)
         return PageHarvest(
             title=collapsed(self.tree.title),
             images=tuple(_mention(url, entries) for url, entries in mentions.items()),
@@ -385,13 +395,24 @@ class _Reader:
             nofollow=tuple(url for url, may_follow in self.urls.links.items() if not may_follow),
             robots_meta=tuple(self.robots),
             licences=tuple(self.urls.licences),
+            site_name=self.site_name,
         )
 
 
+def _full_sizes(entries: list[ImageEntry]) -> dict[str, str]:
+    """Return which file each thumbnail links to. One that links to several is no thumbnail but a sign ("크게 보기")."""
+    shown = {entry.url for entry in entries if entry.place.tag not in _TAGS_OF_DATA}
+    linked: dict[str, set[str]] = {}
+    for entry in entries:
+        if entry.url is not None and entry.full_size:
+            linked.setdefault(entry.url, set()).add(entry.full_size)
+    return {url: full for url, (full, *more) in linked.items() if not more and full not in shown}
+
+
 def _mention(url: str, entries: list[ImageEntry]) -> ImageMention:
-    linked = next((e.linked_page for e in entries if e.linked_page), "")
-    full_size = next((e.full_size for e in entries if e.full_size), "")
-    return ImageMention(url, _distinct(entries), linked, full_size if full_size != url else "")
+    """Merge the places of one image. JSON-LD shows nothing: a listing names the pictures of its articles there."""
+    pages = [entry.linked_page for entry in entries if entry.place.tag != "script"]
+    return ImageMention(url, _distinct(entries), pages[0] if pages and all(pages) else "")
 
 
 def _distinct(entries: list[ImageEntry]) -> tuple[CaptionCandidate, ...]:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
+from filters.caption_corpus import site_of
 from filters.caption_safety import is_forbidden_url, withheld, without_forbidden
 from filters.charset import decode_page, has_hangul
 from filters.harvest import CaptionKind, PageHarvest, harvest
@@ -32,7 +33,7 @@ from schemas.identity import candidate_id, fingerprint
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import CandidateRow, CaptionCandidate, PageRow
 
-VERSION = 1
+VERSION = 2
 """Grows with every change of what this stage finds."""
 
 
@@ -132,7 +133,11 @@ def extract_page(record: PageRecord, *, kind: str, source: str, agent: str) -> E
 def _candidates(
     page: PageHarvest, record: PageRecord, *, page_url: str, kind: str, source: str
 ) -> Iterator[CandidateRow]:
-    def row(image_url: str, captions: Iterable[CaptionCandidate], reason: str, detail: str) -> CandidateRow:
+    site_name = withheld(page.site_name)
+
+    def row(
+        image_url: str, captions: Iterable[CaptionCandidate], reason: str, detail: str, linked_page: str = ""
+    ) -> CandidateRow:
         if is_forbidden_url(image_url):
             image_url, reason, detail = (
                 without_forbidden(image_url),
@@ -153,10 +158,12 @@ def _candidates(
             captured_at=record.captured_at,
             reason=reason,
             detail=detail,
+            linked_page=without_forbidden(linked_page) if site_of(linked_page) == site_of(page_url) else "",
+            site_name=site_name,
         )
 
     for mention in page.images:
-        yield row(mention.url, mention.captions, NO_REASON, "")
+        yield row(mention.url, mention.captions, NO_REASON, "", mention.linked_page)
     for refused in page.refused:
         yield row(refused.raw_url, refused.captions, Reason.URL_REFUSED, "not an http or https URL that can be fetched")
 

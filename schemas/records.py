@@ -55,6 +55,8 @@ class CandidateRow(NamedTuple):
     """One image on one page with every caption candidate, or (``unit`` not "image") one source unit that failed.
 
     ``unit`` is image, page, record, row or source. ``reason`` is set only where extraction itself dropped the row.
+    ``linked_page`` is the URL of the page of the same site that the image links to ("" where it links to none, or also
+    stands outside of the link), ``site_name`` what the page's og:site_name says.
     """
 
     candidate_id: str
@@ -70,6 +72,8 @@ class CandidateRow(NamedTuple):
     captured_at: str
     reason: str
     detail: str
+    linked_page: str = ""
+    site_name: str = ""
 
 
 class ScreenedRow(NamedTuple):
@@ -102,6 +106,7 @@ class ScreenedRow(NamedTuple):
     reason: str
     detail: str
     verdicts: list[Verdict]
+    linked_page: str = ""
 
 
 class ImageRow(NamedTuple):

@@ -144,18 +144,61 @@ def test_one_mention_per_url_with_all_captions() -> None:
     assert texts(page.images[0], CaptionKind.FILE_NAME) == ["a.jpg"]
 
 
-def test_linked_page_and_full_size() -> None:
-    thumb = only('<a href="/big/a.jpg"><img src="/thumb/a.jpg"></a>')
-    assert (thumb.url, thumb.full_size, thumb.linked_page) == (
-        "http://site.kr/thumb/a.jpg",
-        "http://site.kr/big/a.jpg",
-        "",
-    )
+def test_an_image_that_links_to_an_image_file_is_that_file_s_thumbnail() -> None:
+    thumb = only('<a href="/big/a.JPG?x"><img src="/thumb/a.jpg" alt=석상></a>')
+    assert (thumb.url, thumb.linked_page) == ("http://site.kr/big/a.JPG?x", "")
+    assert texts(thumb, CaptionKind.ALT) == ["석상"]
+
+
+def test_a_thumbnail_and_the_declared_full_size_are_one_image() -> None:
+    declared = '<meta property="og:title" content=제목><meta property="og:image" content="/big/a.jpg">'
+    image = only(declared + '<a href="/big/a.jpg"><img src="/thumb/a.jpg" alt=석상></a>')
+    assert image.url == "http://site.kr/big/a.jpg"
+    assert [c.kind for c in image.captions[:3]] == ["og_title", "file_name", "alt"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<a href="/a.jpg"><img src=zoom.png></a> <a href="/b.jpg"><img src=zoom.png></a>',  # a sign
+        '<img src="/news/a.jpg"><a href="/news/a.jpg"><img src=zoom.png></a>',  # the page shows the file itself
+        '<a href="/wiki/파일:첨성대.jpg"><img src=zoom.png></a>',
+        '<a href="/wiki/File%3AStatue.jpg"><img src=zoom.png></a>',
+        '<a href="/_detail/wiki/statue.jpg?id=start"><img src=zoom.png></a>',
+        '<a href="/scan.tif"><img src=zoom.png></a>',
+        '<a href="view.php?file=/a.jpg"><img src=zoom.png></a>',
+    ],
+)
+def test_other_links_make_no_thumbnail(body) -> None:
+    assert "http://site.kr/news/zoom.png" in [image.url for image in read(body).images]
+
+
+def test_the_page_that_an_image_links_to() -> None:
     listed = only('<a href="/news/1.html"><span><img src="/thumb/a.jpg"></span></a>')
-    assert (listed.linked_page, listed.full_size) == ("http://site.kr/news/1.html", "")
+    assert listed.linked_page == "http://site.kr/news/1.html"
+    assert only('<a href="/wiki/파일:a.jpg"><img src=a.jpg></a>').linked_page == (
+        "http://site.kr/wiki/%ED%8C%8C%EC%9D%BC:a.jpg"
+    )
     for href in ("#top", "view.html#x", "javascript:open()", ""):
-        same = only(f'<a href="{href}"><img src=a.jpg></a>')
-        assert (same.linked_page, same.full_size) == ("", "")
+        assert only(f'<a href="{href}"><img src=a.jpg></a>').linked_page == ""
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "linked"),
+    [
+        ("", "<img src=a.jpg>", ""),
+        ('<meta property="og:image" content="/news/a.jpg">', "", ""),
+        ('<script type="application/ld+json">{"@type":"ImageObject","url":"/news/a.jpg"}</script>', "", "1.html"),
+    ],
+)
+def test_an_image_that_also_stands_outside_of_a_link_is_the_page_s_own(head, body, linked) -> None:
+    image = only(f"{head}<a href=1.html><img src=a.jpg></a>{body}")
+    assert image.linked_page == (f"http://site.kr/news/{linked}" if linked else "")
+
+
+def test_the_site_s_name() -> None:
+    assert read('<meta property="og:site_name" content=" 제주\n 문화원 ">').site_name == "제주 문화원"
+    assert read("<title>제주</title>").site_name == ""
 
 
 # Captions.
