@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 from filters.caption import NOT_COUNTED, TextCounts
 from filters.clean import clean
+from filters.page_title import title_parts, title_runs
 from schemas.records import CaptionCandidate
 
 _NOT_ALNUM: Final = re.compile(r"[\W_]+")
@@ -26,12 +27,27 @@ _PLACE: Final = re.compile(
 
 
 class CaptionInput(NamedTuple):
-    """One image with the texts that may describe it, and the page they stand on."""
+    """One image with the texts that may describe it, and the page they stand on.
+
+    ``linked_page`` is the page of the same site that the image links to, "" where it links to none.
+    """
 
     captions: Sequence[CaptionCandidate]
     page_title: str = ""
     page_url: str = ""
     image_url: str = ""
+    linked_page: str = ""
+    site_name: str = ""
+
+
+TITLE_KIND: Final = "og_title"
+"""The kind of caption candidate that is a page's title."""
+
+
+def page_titles(page_title: str, captions: Iterable[CaptionCandidate]) -> set[str]:
+    """Return the titles that a page gives itself, cleaned."""
+    titles = [page_title, *(candidate.text for candidate in captions if candidate.kind == TITLE_KIND)]
+    return {clean(title).text for title in titles} - {""}
 
 
 def site_of(page_url: str) -> str:
@@ -41,10 +57,21 @@ def site_of(page_url: str) -> str:
 
 
 class CorpusEvidence(Protocol):
-    """The counts of a corpus, looked up by site and cleaned text."""
+    """The counts of a corpus, looked up by cleaned text."""
 
     def counts(self, site: str, text: str, /) -> TextCounts:
         """Return how often ``text`` stands over distinct images; `NOT_COUNTED` where it was not counted."""
+        ...
+
+    def named_pages(self, site: str, part: str, /) -> int:
+        """Return how many pages of ``site`` have ``part`` as one of several parts of their title."""
+        ...
+
+    def is_title_of(self, page_url: str, text: str, /) -> bool:
+        """Tell whether ``text``, on an image that links to ``page_url``, is that page's title, with or without names.
+
+        False where the page was not read.
+        """
         ...
 
 
@@ -71,8 +98,15 @@ class CountedCorpus:
         site_images: dict[tuple[str, str], set[str]] = {}
         images: dict[str, set[str]] = {}
         templates: dict[tuple[str, str], set[str]] = {}
+        names: dict[tuple[str, str], set[str]] = {}
+        self._titles: set[tuple[str, str]] = set()
         for item in inputs:
             site = site_of(item.page_url)
+            for title in page_titles(item.page_title, item.captions):
+                self._titles |= {(item.page_url, text_key(run)) for run in title_runs(title)}
+                parts = title_parts(title)
+                for part in parts if len(parts) > 1 else ():
+                    names.setdefault((site, text_key(part)), set()).add(item.page_url)
             for text in {clean(candidate.text).text for candidate in item.captions} - {""}:
                 key = text_key(text)
                 site_images.setdefault((site, key), set()).add(item.image_url)
@@ -81,6 +115,7 @@ class CountedCorpus:
         self._site_images = {key: len(found) for key, found in site_images.items()}
         self._images = {key: len(found) for key, found in images.items()}
         self._templates = {key: len(found) for key, found in templates.items()}
+        self._names = {key: len(found) for key, found in names.items()}
 
     def counts(self, site: str, text: str, /) -> TextCounts:
         """Return the counts of ``text`` on ``site``."""
@@ -92,3 +127,11 @@ class CountedCorpus:
             self._images[key],
             self._templates.get((site, template_key(text)), 0),
         )
+
+    def named_pages(self, site: str, part: str, /) -> int:
+        """Return how many pages of ``site`` have ``part`` as one of several parts of their title."""
+        return self._names.get((site, text_key(part)), 0)
+
+    def is_title_of(self, page_url: str, text: str, /) -> bool:
+        """Tell whether ``text`` is the title of ``page_url``."""
+        return (page_url, text_key(text)) in self._titles

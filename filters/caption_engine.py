@@ -32,6 +32,7 @@ from filters.caption_shape import (
 )
 from filters.choose import ATTRIBUTE_KINDS, FILE_NAME_KIND, LIKELIHOOD, OTHER_LIKELIHOOD, Option, rank
 from filters.clean import Cleaned, clean
+from filters.page_title import MANY_PAGES
 from filters.morphology import Morphemes, analyze
 from filters.translated import CaptionTranslated
 from schemas.reasons import NO_REASON, Outcome, Reason
@@ -277,14 +278,23 @@ def _screen(engine: _Engine, item: CaptionInput, evidence: CorpusEvidence | None
 
     passing: list[_Tried] = []
     failed: list[_Tried] = []
-    options = rank(item.captions, item.page_title, site_images)
+
+    def is_name(part: str) -> bool:
+        if item.site_name and text_key(part) == text_key(item.site_name):
+            return True
+        return evidence is not None and evidence.named_pages(site, part) >= MANY_PAGES
+
+    def is_linked_title(text: str) -> bool:
+        return evidence is not None and evidence.is_title_of(item.linked_page, text)
+
+    options = rank(item.captions, item.page_title, site_images, is_name, is_linked_title if item.linked_page else None)
     control = _control(options)
     if control is not None:
         return [], [_Tried(control, engine.shape(control.cleaned).verdicts, Reason.CAPTION_BOILERPLATE)]
     for option in options:
         _, verdicts, reason = engine.shape(option.cleaned)
         if not reason:
-            more, reason = engine.context(counts(option.cleaned.text), option.support)
+            more, reason = engine.context(counts(option.counted), option.support)
             verdicts += more
         (failed if reason else passing).append(_Tried(option, verdicts, reason))
     return passing, failed
@@ -302,7 +312,8 @@ def _control(options: Sequence[Option]) -> Option | None:
 
 
 def _judged(tried: _Tried, failed: Sequence[_Tried]) -> Judged:
-    candidate, cleaned, _, _, _, why = tried.option
+    option = tried.option
+    candidate, cleaned = option.candidate, option.cleaned
     return Judged(
         caption=cleaned.text,
         kind=candidate.kind,
@@ -314,7 +325,7 @@ def _judged(tried: _Tried, failed: Sequence[_Tried]) -> Judged:
         reason=tried.reason,
         detail="; ".join([f"{other.option.candidate.kind}: {other.reason}" for other in failed]) if failed else "",
         verdicts=tried.verdicts,
-        why=why,
+        why=option.why,
         analysis=tried.morphemes,
     )
 

@@ -115,13 +115,16 @@ def hash_words(texts: Sequence[str], bits: int) -> npt.NDArray[np.uint64]:
     return np.frombuffer(packed, ">u8").astype(np.uint64).reshape(len(texts), bits // 64)
 
 
-def winner_key(*, pixels: int, morphemes: int, candidate_id: str, consent: int = 0) -> tuple[int, int, int, str]:
+def winner_key(
+    *, pixels: int, morphemes: int, candidate_id: str, consent: int = 0, listed: bool = False
+) -> tuple[int, bool, int, int, str]:
     """Return the key by which the winner of a cluster sorts first: a total order where ``candidate_id`` is distinct.
 
-    More original pixels first; then the richer caption, counted in morphemes; then the stronger consent evidence
-    (a grade, higher is better); then the smaller id, which says nothing and settles the rest.
+    More original pixels first; then a page of the image's own before one where it is ``listed`` (links to another page
+    of the site, an article that its text is the headline of); then the richer caption, counted in morphemes; then the
+    stronger consent evidence (a grade, higher is better); then the smaller id, which says nothing and settles the rest.
     """
-    return -pixels, -morphemes, -consent, candidate_id
+    return -pixels, listed, -morphemes, -consent, candidate_id
 
 
 def follow_leaders(images: Images, rules: DuplicateRules) -> tuple[Rows, npt.NDArray[np.bool_]]:

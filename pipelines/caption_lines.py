@@ -57,5 +57,7 @@ def explain(raw: str) -> CaptionAnswer:
         reason=reason,
         scores={verdict.filter_id.split("@", 1)[0]: verdict.score for verdict in (*judged.verdicts, *safe.verdicts)},
         concepts=concepts,
-        redactions=[Redaction(finding.kind, (finding.start, finding.end)) for finding in _SAFETY.identifiers.to_hide(findings)],
+        redactions=[
+            Redaction(finding.kind, (finding.start, finding.end)) for finding in _SAFETY.identifiers.to_hide(findings)
+        ],
     )

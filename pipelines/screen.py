@@ -29,7 +29,7 @@ from pipelines.text_counts import CorpusCounts
 from schemas.reasons import Outcome, Reason
 from schemas.records import CandidateRow, ScreenedRow
 
-VERSION = 1
+VERSION = 2
 """Grows with every change of what this stage decides, beyond its filters' own versions."""
 
 BATCH = 2_000
@@ -51,7 +51,7 @@ def screened(row: CandidateRow, judged: Judged, safety: CaptionSafety) -> Screen
     if kept and not safe.reason and judged.analysis is not None:
         concepts = shipped_matcher().match(judged.caption, judged.analysis.tokens)
     found: dict[str, Any] = row._asdict()
-    del found["reason"], found["detail"]
+    del found["reason"], found["detail"], found["site_name"]
     found["page_title"] = redacted(row.page_title, safety)
     found["captions"] = [candidate._replace(text=redacted(candidate.text, safety)) for candidate in row.captions]
     return ScreenedRow(
@@ -110,7 +110,10 @@ def _precedence(row: CandidateRow) -> tuple[str, str, str, int]:
 
 def _judge(rows: Sequence[CandidateRow], rules: ScreenRules, evidence: CorpusEvidence | None) -> Iterator[ScreenedRow]:
     """Judge a batch; where our own code raises, find the row that did it and let the others go on."""
-    inputs = [CaptionInput(tuple(row.captions), row.page_title, row.page_url, row.image_url) for row in rows]
+    inputs = [
+        CaptionInput(tuple(row.captions), row.page_title, row.page_url, row.image_url, row.linked_page, row.site_name)
+        for row in rows
+    ]
     try:
         answers = judge(inputs, rules.captions, evidence)
     except Exception as error:  # noqa: BLE001 - the row that raised becomes a ledger row of its own

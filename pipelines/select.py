@@ -24,7 +24,7 @@ from pipelines.workflow import Select
 from schemas.reasons import NO_REASON, Reason, Stage
 from schemas.records import ClusterRow, Contender, ImageRow, OutcomeRow, ScreenedRow, SelectedRow
 
-VERSION = 1
+VERSION = 2
 """Grows with every change of what this stage decides or writes, beyond its filters' own versions."""
 
 
@@ -35,6 +35,7 @@ def choose(contenders: Iterable[Contender]) -> Iterator[tuple[OutcomeRow, Select
         key=lambda c: winner_key(
             pixels=c.image.original_width * c.image.original_height,
             morphemes=c.screened.morphemes,
+            listed=bool(c.screened.linked_page),
             candidate_id=c.screened.candidate_id,
         ),
     )

@@ -1,5 +1,5 @@
 """Counting texts over the whole corpus before any is judged: on how many images a text stands, how many texts share
-its template.
+its template, how many page titles have a part, which texts beside a link are the title of the page it leads to.
 
 A worker turns the texts of a part into pairs of 64-bit hashes (what is counted, what it stands on); pairs are
 regrouped by their first hash, made distinct and counted. Only counts of two and more are kept: the rest is one.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -16,15 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.caption import TextCounts
-from filters.caption_corpus import site_of, template_key, text_key
+from filters.caption_corpus import page_titles, site_of, template_key, text_key
 from filters.clean import clean
+from filters.page_title import title_parts, title_runs
 from pipelines.exchange import Slice, group, read_slices, write_slices
 from pipelines.parts import AttemptPlace, Done, read_batches, read_rows, write_part
 from schemas.records import CandidateRow
 
 Hashes = npt.NDArray[np.int64]
 
-_ON_SITE, _ANYWHERE, _TEMPLATE = "site", "text", "template"
+_ON_SITE, _ANYWHERE, _TEMPLATE, _NAME, _TITLE = "site", "text", "template", "name", "title"
+_PAGE, _LINK = 0, 1
+"""What a title stands on: the page it names, and an image that links there. On both, it counts two."""
 
 
 class Pair(NamedTuple):
@@ -51,13 +55,24 @@ def pairs_of(row: CandidateRow) -> set[Pair]:
     """Return what one candidate's texts add to the counts."""
     site = site_of(row.page_url)
     image = hashed(row.image_url)
-    pairs = set()
+    pairs = {pair for title in page_titles(row.page_title, row.captions) for pair in _title_pairs(row.page_url, title)}
     for text in {clean(candidate.text).text for candidate in row.captions} - {""}:
         key = text_key(text)
+        if row.linked_page:
+            pairs.add(Pair(hashed(_TITLE, row.linked_page, key), _LINK))
         pairs.add(Pair(hashed(_ON_SITE, site, key), image))
         pairs.add(Pair(hashed(_ANYWHERE, key), image))
         pairs.add(Pair(hashed(_TEMPLATE, site, template_key(text)), hashed(key)))
     return pairs
+
+
+@lru_cache(maxsize=256)
+def _title_pairs(page_url: str, title: str) -> list[Pair]:
+    """Return what one title of a page adds; all images of the page share it."""
+    parts = title_parts(title)
+    names = {text_key(part) for part in parts} if len(parts) > 1 else ()
+    pairs = [Pair(hashed(_TITLE, page_url, text_key(run)), _PAGE) for run in title_runs(title)]
+    return pairs + [Pair(hashed(_NAME, site_of(page_url), name), hashed(page_url)) for name in names]
 
 
 def count_pairs(pairs: Iterable[Pair]) -> list[Counted]:
@@ -94,6 +109,14 @@ class CorpusCounts:
             self._number(hashed(_ANYWHERE, key)),
             self._number(hashed(_TEMPLATE, site, template_key(text))),
         )
+
+    def named_pages(self, site: str, part: str, /) -> int:
+        """Return how many pages of ``site`` have ``part`` as one of several parts of their title; 1 where it is none."""
+        return self._number(hashed(_NAME, site, text_key(part)))
+
+    def is_title_of(self, page_url: str, text: str, /) -> bool:
+        """Tell whether ``text``, which stands beside a link to ``page_url``, is that page's title."""
+        return self._number(hashed(_TITLE, page_url, text_key(text))) > 1
 
 
 class SpreadPairs(beam.DoFn):
