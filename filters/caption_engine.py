@@ -32,8 +32,8 @@ from filters.caption_shape import (
 )
 from filters.choose import ATTRIBUTE_KINDS, FILE_NAME_KIND, LIKELIHOOD, OTHER_LIKELIHOOD, Option, rank
 from filters.clean import Cleaned, clean
-from filters.page_title import MANY_PAGES
 from filters.morphology import Morphemes, analyze
+from filters.page_title import MANY_PAGES
 from filters.translated import CaptionTranslated
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import CaptionCandidate, Verdict
@@ -276,9 +276,6 @@ def _screen(engine: _Engine, item: CaptionInput, evidence: CorpusEvidence | None
     def site_images(text: str) -> int | None:
         return None if evidence is None else evidence.counts(site, text).site_images
 
-    passing: list[_Tried] = []
-    failed: list[_Tried] = []
-
     def is_name(part: str) -> bool:
         if item.site_name and text_key(part) == text_key(item.site_name):
             return True
@@ -291,6 +288,8 @@ def _screen(engine: _Engine, item: CaptionInput, evidence: CorpusEvidence | None
     control = _control(options)
     if control is not None:
         return [], [_Tried(control, engine.shape(control.cleaned).verdicts, Reason.CAPTION_BOILERPLATE)]
+    passing: list[_Tried] = []
+    failed: list[_Tried] = []
     for option in options:
         _, verdicts, reason = engine.shape(option.cleaned)
         if not reason:

@@ -3,8 +3,8 @@
 What counts as an image of the page: ``<img>``, ``<amp-img>``, ``<input type=image>``, ``<object type=image/*>``,
 ``og:image`` and ``twitter:image``, ``<link rel=image_src>``, images with texts in JSON-LD. Not read: CSS backgrounds,
 ``<image>`` in SVG, ``<template>`` contents, anything a script would add. A ``<noscript>`` copy of a lazy image is that
-image. Where an image links to an image file that the page does not show itself, it is that file's thumbnail: the file is
-the image, with the thumbnail's texts.
+image. Where an image links to an image file that the page does not show itself, it is that file's thumbnail: the file
+is the image, with the thumbnail's texts.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ _TEXT_ATTRIBUTES: Final = (
 _TEXT_ATTRIBUTES_OF_LINKS: Final = (("title", CaptionKind.TITLE), ("data-caption", CaptionKind.CAPTION_PARAGRAPH))
 _ATTRIBUTES: Final = CAPTION_ATTRIBUTES
 _LICENCE_HINTS: Final = ("license", "LICENSE", "License", "kogl.or.kr/", "creativecommons.org/")
-# A file as cameras and editors name it. A colon is a wiki's page about a file (파일:첨성대.jpg), and so are the two folders.
+# A file as editors name it: with a colon it is a wiki's page about a file (파일:첨성대.jpg), as in the two folders.
 _FULL_SIZE: Final = re.compile(
     r"(?!.*/(?:_detail|detail\.php)/)[^?#]*/(?:(?!%3a)[^/?#:])+\.(?:jpe?g|png|gif|webp)(?:\?.*)?", re.IGNORECASE
 )

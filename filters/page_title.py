@@ -1,7 +1,7 @@
 """Titles of pages: the parts they are made of, and stripping the name of the site from what is left.
 
-"돌하르방의 유래 | 제주문화원", "첨성대 - 경주 여행 - 블로그", "제주일보 :: 한라산 첫눈". What is a name is not guessed from
-the words: the caller proves it, by og:site_name or by the pages of the site whose titles have the part.
+"돌하르방의 유래 | 제주문화원", "첨성대 - 경주 여행 - 블로그", "제주일보 :: 한라산 첫눈". What is a name is not guessed
+from the words: the caller proves it, by og:site_name or by the pages of the site whose titles have the part.
 """
 
 from __future__ import annotations

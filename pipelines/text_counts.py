@@ -111,7 +111,7 @@ class CorpusCounts:
         )
 
     def named_pages(self, site: str, part: str, /) -> int:
-        """Return how many pages of ``site`` have ``part`` as one of several parts of their title; 1 where it is none."""
+        """Return how many pages of ``site`` have ``part`` among the parts of their title; 1 where none has."""
         return self._number(hashed(_NAME, site, text_key(part)))
 
     def is_title_of(self, page_url: str, text: str, /) -> bool:

@@ -78,6 +78,50 @@ def test_repeated_texts_drop_with_evidence():
     assert found[3].verdicts[-1][2:] == (Reason.CAPTION_TOO_FREQUENT, 4.0, 3.0)
 
 
+def titled(page, title, text, image, *, linked="", name=""):
+    return CaptionInput((CaptionCandidate("alt", text, "/"),), title, page, image, linked, name)
+
+
+def test_a_headline_on_a_listing_page_is_no_caption():
+    listing = titled("http://a.kr/", "제주일보", "제주 돌하르방 공원 개장", "http://a.kr/t.jpg", linked="http://a.kr/1")
+    article = titled("http://a.kr/1", "제주 돌하르방 공원 개장 | 제주일보", "돌하르방 두 기", "http://a.kr/1.jpg")
+    batch = [listing, article]
+    found = judge(batch, evidence=CountedCorpus(batch))
+    assert [j.reason for j in found] == [Reason.CAPTION_WEAK_SOURCE, NO_REASON]
+    assert found[0].why == "title of the linked page 0.20"
+
+
+def test_an_image_whose_article_was_not_read_keeps_its_text():
+    batch = [titled("http://a.kr/", "", "제주 돌하르방 공원 개장", "http://a.kr/t.jpg", linked="http://a.kr/1")]
+    (found,) = judge(batch, evidence=CountedCorpus(batch))
+    assert (found.outcome, found.why) == (Outcome.KEEP, "alt 0.26")
+
+
+@pytest.mark.parametrize(("pages", "caption"), [(5, "첨성대 야경"), (4, "첨성대 야경 | 경주 나들이")])
+def test_a_site_s_name_is_proven_by_the_titles_of_five_pages(pages, caption):
+    batch = [
+        titled(f"http://a.kr/{n}", f"글 {n} | 경주 나들이", "첨성대 야경 | 경주 나들이", "http://a.kr/1.jpg")
+        for n in range(pages)
+    ]
+    found = judge(batch, evidence=CountedCorpus(batch))[0]
+    assert found.caption == caption
+    assert ("site_name" in found.steps) == (pages == 5)
+    assert found.raw == "첨성대 야경 | 경주 나들이"
+
+
+def test_a_site_s_name_is_proven_by_what_the_page_says():
+    (found,) = judge([titled("http://a.kr/", "", "첨성대 야경 - 경주나들이", "http://a.kr/1.jpg", name="경주 나들이")])
+    assert (found.caption, found.steps) == ("첨성대 야경", ("site_name",))
+
+
+def test_a_text_is_counted_with_the_site_s_name():
+    batch = [
+        titled("http://a.kr/", "", "우리 시의 소식 | 제주시", f"http://a.kr/{n}.jpg", name="제주시") for n in range(4)
+    ]
+    found = judge(batch, evidence=CountedCorpus(batch))[0]
+    assert (found.caption, found.reason) == ("우리 시의 소식", Reason.CAPTION_TOO_FREQUENT)
+
+
 def test_texts_repeated_over_many_sites_drop():
     batch = [
         CaptionInput((CaptionCandidate("alt", "문화가 있는 날", "/"),), "", f"http://{i}.kr/", f"http://{i}.kr/a.jpg")

@@ -142,6 +142,12 @@ def test_confirmation_looks_at_the_longer_hash_only():
 def test_the_winner_has_more_pixels_then_more_morphemes_then_consent_then_the_smaller_id():
     assert winner_key(pixels=2, morphemes=0, candidate_id="b") < winner_key(pixels=1, morphemes=9, candidate_id="a")
     assert winner_key(pixels=1, morphemes=2, candidate_id="b") < winner_key(pixels=1, morphemes=1, candidate_id="a")
+    listed = winner_key(pixels=1, morphemes=9, candidate_id="a", listed=True)
+    assert (
+        winner_key(pixels=1, morphemes=1, candidate_id="b")
+        < listed
+        < winner_key(pixels=0, morphemes=9, candidate_id="a")
+    )
     graded = winner_key(pixels=1, morphemes=1, consent=1, candidate_id="b")
     assert graded < winner_key(pixels=1, morphemes=1, candidate_id="a")
     assert winner_key(pixels=1, morphemes=1, candidate_id="a") < winner_key(pixels=1, morphemes=1, candidate_id="b")

@@ -92,6 +92,18 @@ def test_a_page_gives_its_images_with_where_they_were_found():
     )
 
 
+def test_the_page_that_an_image_links_to_is_told_of_where_it_is_of_the_same_site():
+    page = '<meta property="og:site_name" content=제주문화원><a href="{}"><img src=/1.jpg alt="공원에 선 돌하르방"></a>'
+    for href, linked in (
+        ("/article", "http://a.test/article"),
+        ("http://www.a.test/article", "http://www.a.test/article"),
+        ("http://b.test/article", ""),
+        ("/article?who=900101-1234567", "http://a.test/article?who=REDACTED"),
+    ):
+        (row,) = extracted(record(page.format(href))).candidates
+        assert (row.image_url, row.linked_page, row.site_name) == ("http://a.test/1.jpg", linked, "제주문화원")
+
+
 def test_the_same_page_gives_the_same_ids_and_a_changed_one_others():
     (first,), (again,) = extracted(record()).candidates, extracted(record()).candidates
     (changed,) = extracted(record(HTML + "<p>새 글")).candidates

@@ -68,6 +68,16 @@ def test_more_pixels_win_then_more_morphemes_then_the_smaller_id(screened, image
         assert [o.candidate_id[0] for o in outcomes if o.outcome == "keep"] == [winner]
 
 
+def test_a_page_of_the_image_s_own_wins_over_one_that_lists_it(screened, image, cluster):
+    listed = contender(screened, image, cluster, "1", morphemes=9)
+    listed = listed._replace(screened=listed.screened._replace(linked_page="http://a.test/article"))
+    own = contender(screened, image, cluster, "2", morphemes=3)
+    for order in ([listed, own], [own, listed]):
+        kept, dropped = (outcome for outcome, _ in choose(order))
+        assert (kept.candidate_id[0], kept.outcome) == ("2", "keep")
+        assert (dropped.candidate_id[0], dropped.winner_id) == ("1", kept.candidate_id)
+
+
 def test_losers_name_their_winner_and_how_they_are_its_copies(three):
     (winner, sample), (one, none), (other, _) = choose(three)
     assert (winner.candidate_id, winner.outcome, winner.stage, winner.reason) == ("2" * 32, "keep", "select", "")

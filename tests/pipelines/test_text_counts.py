@@ -29,15 +29,18 @@ ROWS = st.lists(
         st.sampled_from(["http://i.kr/1.jpg", "http://i.kr/2.jpg", "http://i.kr/3.jpg"]),
         st.lists(st.sampled_from(TEXTS), max_size=3),
         st.booleans(),
+        st.sampled_from(["", "돌하르방 | 제주", "게시판 - 제주", "제주"]),
+        st.sampled_from(["", "http://a.kr/", "http://b.kr/"]),
     ),
     max_size=12,
 )
 
 
-def row(page="http://a.kr/", image="http://i.kr/1.jpg", texts=(), lost=False):
+def row(page="http://a.kr/", image="http://i.kr/1.jpg", texts=(), lost=False, title="", linked=""):
     captions = [CaptionCandidate("alt", text, "/") for text in texts]
     reason = "url_refused" if lost else ""
-    return CandidateRow("0" * 32, "image", image, page, "", captions, "warc", "a.warc", 0, "d", "", reason, "")
+    found = CandidateRow("0" * 32, "image", image, page, title, captions, "warc", "a.warc", 0, "d", "", reason, "")
+    return found._replace(linked_page=linked)
 
 
 def counted(tmp_path_factory, rows, cuts=1, partitions=8):
@@ -82,9 +85,11 @@ def test_counts_are_of_distinct_pairs(pairs):
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(found=ROWS, cuts=st.integers(1, 3), partitions=st.integers(1, 9))
 def test_the_counts_are_those_of_a_corpus_in_memory_whatever_the_split(tmp_path_factory, found, cuts, partitions):
-    rows = [row(page, image, texts, lost) for page, image, texts, lost in found]
+    rows = [row(*fields) for fields in found]
     kept = [r for r in rows if not r.reason]
-    corpus = CountedCorpus(CaptionInput(tuple(r.captions), "", r.page_url, r.image_url) for r in kept)
+    corpus = CountedCorpus(
+        CaptionInput(tuple(r.captions), r.page_title, r.page_url, r.image_url, r.linked_page) for r in kept
+    )
     counts = counted(tmp_path_factory, rows, cuts, partitions)
     for candidate in kept:
         for caption in candidate.captions:
@@ -92,6 +97,12 @@ def test_the_counts_are_those_of_a_corpus_in_memory_whatever_the_split(tmp_path_
             if text:
                 site = site_of(candidate.page_url)
                 assert counts.counts(site, text) == corpus.counts(site, text)
+                if candidate.linked_page:
+                    linked = candidate.linked_page
+                    assert counts.is_title_of(linked, text) == corpus.is_title_of(linked, text)
+        for part in ("제주", "돌하르방", "없는 말"):
+            site = site_of(candidate.page_url)
+            assert counts.named_pages(site, part) == max(1, corpus.named_pages(site, part))
 
 
 @pytest.mark.parametrize("cuts", [1, 3])
@@ -109,4 +120,28 @@ def test_a_text_on_three_images_of_one_site_and_one_of_another(tmp_path_factory,
 
 
 def test_no_candidates_no_counts():
-    assert CorpusCounts([]).counts("a.kr", "돌하르방") == TextCounts(1, 1, 1)
+    none = CorpusCounts([])
+    assert none.counts("a.kr", "돌하르방") == TextCounts(1, 1, 1)
+    assert (none.named_pages("a.kr", "돌하르방"), none.is_title_of("http://a.kr/", "돌하르방")) == (1, False)
+
+
+def test_a_text_beside_a_link_and_the_title_of_the_page_it_leads_to(tmp_path_factory):
+    rows = [
+        row("http://a.kr/", texts=["첫눈 온 한라산", "제주 소식"], linked="http://a.kr/1"),
+        row("http://a.kr/1", texts=["첨성대"], title="첫눈 온 한라산 | 제주문화원"),
+        row("http://a.kr/2", texts=["첨성대"], title="제주 소식"),
+    ]
+    counts = counted(tmp_path_factory, rows, 2)
+    assert counts.is_title_of("http://a.kr/1", "첫눈 온 한라산")
+    assert not counts.is_title_of("http://a.kr/1", "제주 소식")
+    assert not counts.is_title_of("http://a.kr/2", "제주 소식")
+
+
+def test_a_part_of_the_titles_of_five_pages(tmp_path_factory):
+    rows = [
+        row(f"http://a.kr/{n}", image=f"http://i.kr/{i}.jpg", title=f"기사 {n} | 제주문화원")
+        for n in range(5)
+        for i in "ab"
+    ]
+    rows.append(row("http://b.kr/", title="기사 | 제주문화원"))
+    assert counted(tmp_path_factory, rows, 2).named_pages("a.kr", "제주 문화원") == 5
