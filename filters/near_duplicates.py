@@ -115,9 +115,11 @@ def hash_words(texts: Sequence[str], bits: int) -> npt.NDArray[np.uint64]:
     return np.frombuffer(packed, ">u8").astype(np.uint64).reshape(len(texts), bits // 64)
 
 
-def winner_key(
-    *, pixels: int, morphemes: int, candidate_id: str, consent: int = 0, listed: bool = False
-) -> tuple[int, bool, int, int, str]:
+Rank = tuple[int, bool, int, int, str]
+"""What `winner_key` gives."""
+
+
+def winner_key(*, pixels: int, morphemes: int, candidate_id: str, consent: int = 0, listed: bool = False) -> Rank:
     """Return the key by which the winner of a cluster sorts first: a total order where ``candidate_id`` is distinct.
 
     More original pixels first; then a page of the image's own before one where it is ``listed`` (links to another page
@@ -125,6 +127,11 @@ def winner_key(
     stronger consent evidence (a grade, higher is better); then the smaller id, which says nothing and settles the rest.
     """
     return -pixels, listed, -morphemes, -consent, candidate_id
+
+
+def bits_apart(one: str, other: str) -> int:
+    """Return the Hamming distance in bits of two hashes of one length, given in hex."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
 def follow_leaders(images: Images, rules: DuplicateRules) -> tuple[Rows, npt.NDArray[np.bool_]]:

@@ -8,6 +8,7 @@ from typing import Final
 from filters import content_usage, robots_tag, tdmrep
 from schemas.records import Consent
 
+_ROBOTS: Final = "robots.txt"
 _NAMES: Final = frozenset({"x-robots-tag", tdmrep.NAME, "content-usage"})
 
 
@@ -47,3 +48,17 @@ def page_refusal(headers: Iterable[tuple[str, str]], metas: Sequence[tuple[str, 
 def refused(consents: Iterable[Consent]) -> bool:
     """Return whether any of ``consents`` is a refusal."""
     return not all(consent.allowed for consent in consents)
+
+
+def consent_grade(consents: Iterable[Consent]) -> int:
+    """Return how strongly ``consents`` speak for use, from -1 to 2.
+
+    -1 is a refusal; 0 nothing said, as by a robots.txt that is not there ("HTTP 404"); 1 a robots.txt that allows; 2 an
+    express permission, as TDMRep and Content-Usage give for data mining or training.
+    """
+    found = list(consents)
+    if refused(found):
+        return -1
+    if any(not consent.channel.startswith(_ROBOTS) for consent in found):
+        return 2
+    return int(any(consent.value.startswith("allow") for consent in found))

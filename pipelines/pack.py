@@ -10,7 +10,7 @@ import json
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import apache_beam as beam
 import pyarrow as pa
@@ -30,29 +30,37 @@ VERSION = 1
 
 _ROW_GROUP = 100  # images in memory at a time; also what a reader of one row loads
 
-_FEATURES = {
-    "key": {"dtype": "string", "_type": "Value"},
+_TEXT = {"dtype": "string", "_type": "Value"}
+_NUMBER = {"dtype": "int64", "_type": "Value"}
+_FEATURES: dict[str, Any] = {
+    "key": _TEXT,
     "image": {"_type": "Image"},
-    "caption": {"dtype": "string", "_type": "Value"},
-    "url": {"dtype": "string", "_type": "Value"},
-    "page_url": {"dtype": "string", "_type": "Value"},
-    "width": {"dtype": "int64", "_type": "Value"},
-    "height": {"dtype": "int64", "_type": "Value"},
-    "sha256": {"dtype": "string", "_type": "Value"},
-    "phash": {"dtype": "string", "_type": "Value"},
-    "metadata": {"dtype": "string", "_type": "Value"},
+    **dict.fromkeys(("caption", "url", "page_url"), _TEXT),
+    **dict.fromkeys(("width", "height"), _NUMBER),
+    **dict.fromkeys(("sha256", "phash", "metadata"), _TEXT),
 }
-PARQUET_SCHEMA = pa.schema(
-    [
-        pa.field("key", pa.string()),
-        pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])),
-        *(pa.field(name, pa.string()) for name in ("caption", "url", "page_url")),
-        *(pa.field(name, pa.int64()) for name in ("width", "height")),
-        *(pa.field(name, pa.string()) for name in ("sha256", "phash", "metadata")),
-    ],
-    metadata={"huggingface": json.dumps({"info": {"features": _FEATURES}})},
-)
-"""Columns of a Parquet shard; the schema's metadata makes Hugging Face load ``image`` as an Image feature."""
+_LISTED = ("captions", "caption_pages")
+
+
+def parquet_schema(*, captions_listed: bool = False) -> pa.Schema:
+    """Return the columns of a Parquet shard; the metadata makes Hugging Face load ``image`` as an Image feature.
+
+    Where every sample lists its captions (``select.captions: list``), they are columns of their own.
+    """
+    lists = _LISTED if captions_listed else ()
+    features = _FEATURES | {name: {"feature": _TEXT, "_type": "Sequence"} for name in lists}
+    image = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
+    return pa.schema(
+        [
+            pa.field("key", pa.string()),
+            pa.field("image", image),
+            *(pa.field(name, pa.string()) for name in ("caption", "url", "page_url")),
+            *(pa.field(name, pa.int64()) for name in ("width", "height")),
+            *(pa.field(name, pa.string()) for name in ("sha256", "phash", "metadata")),
+            *(pa.field(name, pa.list_(pa.string())) for name in lists),
+        ],
+        metadata={"huggingface": json.dumps({"info": {"features": features}})},
+    )
 
 
 class Span(NamedTuple):
@@ -106,9 +114,12 @@ def read_span(span: Span) -> Iterator[SelectedRow]:
 class ShardWriter:
     """Writes one shard's tar and its Parquet twin, sample by sample."""
 
-    def __init__(self, tar: storage.ContentFile, parquet: storage.ContentFile) -> None:
+    def __init__(
+        self, tar: storage.ContentFile, parquet: storage.ContentFile, *, captions_listed: bool = False
+    ) -> None:
         self._tar = TarWriter(tar.file)
-        self._parquet = pq.ParquetWriter(parquet.file, PARQUET_SCHEMA, compression="none")
+        self._schema = parquet_schema(captions_listed=captions_listed)
+        self._parquet = pq.ParquetWriter(parquet.file, self._schema, compression="none")
         self._rows: list[dict[str, object]] = []
         self.samples = 0
 
@@ -118,16 +129,16 @@ class ShardWriter:
         for ending, data in (("jpg", jpeg), ("txt", caption.encode()), ("json", row.metadata.encode())):
             self._tar.add(f"{row.key}.{ending}", data)
         metadata = json.loads(row.metadata)
-        known = {name: metadata[name] for name in ("url", "page_url", "width", "height", "sha256", "phash")}
+        known = {name: metadata[name] for name in self._schema.names if name in metadata}
         image = {"bytes": jpeg, "path": f"{row.key}.jpg"}
-        self._rows.append({"key": row.key, "image": image, "caption": caption, "metadata": row.metadata, **known})
+        self._rows.append({**known, "image": image, "caption": caption, "metadata": row.metadata})
         self.samples += 1
         if len(self._rows) == _ROW_GROUP:
             self._flush()
 
     def _flush(self) -> None:
         if self._rows:
-            self._parquet.write_table(pa.Table.from_pylist(self._rows, schema=PARQUET_SCHEMA))
+            self._parquet.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
             self._rows = []
 
     def close(self) -> None:
@@ -148,9 +159,10 @@ class ShardWriter:
 class PackShard(beam.DoFn):
     """Writes one shard: tar, Parquet and the lineage of its samples."""
 
-    def __init__(self, place: AttemptPlace, staging_folder: str) -> None:
+    def __init__(self, place: AttemptPlace, staging_folder: str, *, captions_listed: bool = False) -> None:
         self._place = place
         self._staging = staging_folder
+        self._captions_listed = captions_listed
 
     def process(self, shard: Shard) -> Iterator[Done]:
         """Write the shard's files and report them."""
@@ -159,7 +171,7 @@ class PackShard(beam.DoFn):
             storage.ContentFile(self._place.path) as tar,
             storage.ContentFile(self._place.path) as parquet,
             PartWriter(self._place, LineageRow) as lineage,
-            ShardWriter(tar, parquet) as writer,
+            ShardWriter(tar, parquet, captions_listed=self._captions_listed) as writer,
         ):
             for span in shard.spans:
                 for row in read_span(span):

@@ -249,7 +249,11 @@ class Run:
         selected = self._done[Stage.SELECT]
         rows = selected.manifest.rows("selected")
         shards = pack.shards_of(selected, self._workflow.pack.samples_per_shard)
-        do_fn = pack.PackShard(attempt.place, self._done[Stage.FETCH].folder)
+        do_fn = pack.PackShard(
+            attempt.place,
+            self._done[Stage.FETCH].folder,
+            captions_listed=self._workflow.select.captions == "list",
+        )
         done = attempt.run(lambda p: pack.expand(p, shards, do_fn), total=rows, unit="samples")
         return attempt.commit(done, expected=rows)
 

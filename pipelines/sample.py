@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from filters.near_duplicates import EXACT, NEAR, bits_apart
 from schemas.identity import canonical_json
-from schemas.records import Contender, LineageRow, SelectedRow
+from schemas.records import Contender, ImageRow, LineageRow, SelectedRow
 
 
-def selected_row(winner: Contender, losers: Sequence[Contender]) -> SelectedRow:
-    """Return the sample that ``winner`` becomes; the captions of ``losers`` stay in its metadata."""
-    row, image = winner.screened, winner.image
+def selected_row(
+    teller: Contender, losers: Sequence[Contender], *, picture: Contender | None = None, told: Sequence[Contender] = ()
+) -> SelectedRow:
+    """Return the sample with the caption and page of ``teller`` and the image of ``picture`` (left out: its own).
+
+    The captions of ``losers`` stay in its metadata as duplicates. Where ``told`` is given, ``captions`` and
+    ``caption_pages`` list the captions of these, which are of the same picture, and the pages they stand on.
+    """
+    shown = picture or teller
+    row, image = teller.screened, shown.image
+    metadata = _metadata(teller, shown, losers)
+    if told:
+        metadata["captions"] = [other.screened.caption for other in told]
+        metadata["caption_pages"] = [other.screened.page_url for other in told]
     return SelectedRow(
         key=row.candidate_id,
         caption=row.caption,
-        metadata=canonical_json(_metadata(winner, losers)),
+        metadata=canonical_json(metadata),
         lineage=LineageRow(
             key=row.candidate_id,
             source_kind=row.source_kind,
@@ -24,7 +36,7 @@ def selected_row(winner: Contender, losers: Sequence[Contender]) -> SelectedRow:
             source_digest=row.source_digest,
             captured_at=row.captured_at,
             page_url=row.page_url,
-            image_url=row.image_url,
+            image_url=image.image_url,
             final_url=image.final_url,
             fetched_at=image.fetched_at,
             http_status=image.http_status,
@@ -37,16 +49,16 @@ def selected_row(winner: Contender, losers: Sequence[Contender]) -> SelectedRow:
     )
 
 
-def _metadata(winner: Contender, losers: Sequence[Contender]) -> dict[str, object]:
+def _metadata(teller: Contender, shown: Contender, losers: Sequence[Contender]) -> dict[str, object]:
     """Return what the sample's JSON says: only what is the same in every run over the same content.
 
     Every value has one type in every sample. What is a list, or may be absent, stands in ``details`` as JSON text:
     loaders such as Hugging Face's guess a shard's types from its first samples, and an empty list has none.
     """
-    row, image = winner.screened, winner.image
+    row, image = teller.screened, shown.image
     return {
         "key": row.candidate_id,
-        "url": row.image_url,
+        "url": image.image_url,
         "page_url": row.page_url,
         "page_title": row.page_title,
         "caption": row.caption,
@@ -73,21 +85,31 @@ def _metadata(winner: Contender, losers: Sequence[Contender]) -> dict[str, objec
         "raw_sha256": image.raw_sha256,
         "phash": image.phash,
         "dhash": image.dhash,
-        "cluster": winner.cluster.cluster,
+        "cluster": shown.cluster.cluster,
         "scores": {score.name: score.value for score in image.scores},
         "details": canonical_json(
             {
                 "captions": [candidate._asdict() for candidate in row.captions],
                 "caption_steps": row.steps,
+                "cluster": _membership(shown),
                 "consent": [evidence._asdict() for evidence in image.consent],
-                "verdicts": [judged._asdict() for judged in (*row.verdicts, *winner.verdicts)],
-                "duplicates": [_duplicate(loser) for loser in losers],
+                "verdicts": [judged._asdict() for judged in (*row.verdicts, *shown.verdicts)],
+                "duplicates": [_duplicate(loser, image) for loser in losers],
             }
         ),
     }
 
 
-def _duplicate(loser: Contender) -> dict[str, object]:
+def _membership(contender: Contender) -> dict[str, object]:
+    """Return what binds an image to its cluster; the distances in it are to the cluster's representative."""
+    found: dict[str, object] = contender.cluster._asdict()
+    del found["image_url"]
+    return found
+
+
+def _duplicate(loser: Contender, kept: ImageRow) -> dict[str, object]:
+    """Return a duplicate as the sample's JSON tells it: ``distance`` and ``verify_distance`` are to the kept image."""
+    match, distance, verify_distance = resemblance(loser.image, kept)
     return {
         "candidate_id": loser.screened.candidate_id,
         "url": loser.screened.image_url,
@@ -95,5 +117,15 @@ def _duplicate(loser: Contender) -> dict[str, object]:
         "caption": loser.screened.caption,
         "caption_kind": loser.screened.caption_kind,
         "raw_sha256": loser.image.raw_sha256,
-        "distance": loser.cluster.distance,
+        "match": match,
+        "distance": distance,
+        "verify_distance": verify_distance,
+        "cluster": _membership(loser),
     }
+
+
+def resemblance(image: ImageRow, kept: ImageRow) -> tuple[str, int, int]:
+    """Return how ``image`` is a copy of ``kept``: `EXACT` or `NEAR`, and bits of 64 and of 256 between them."""
+    if image.raw_sha256 == kept.raw_sha256:
+        return EXACT, 0, 0
+    return NEAR, bits_apart(image.phash, kept.phash), bits_apart(image.phash256, kept.phash256)

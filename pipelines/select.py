@@ -1,58 +1,37 @@
 """The select stage: every table together, one outcome a candidate.
 
 First candidates meet their image and its cluster, and are held against the workflow's thresholds; then those of one
-cluster meet, and one of them wins; then the winners are brought into the order of their keys for packing.
+cluster meet, and one of them wins; then samples of one caption meet, where the workflow caps them; then what is left
+is brought into the order of its keys for packing. An outcome is written where it is settled, so a kept one is last.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import apache_beam as beam
 
-from filters.near_duplicates import winner_key
+from filters.caption_caps import CaptionCap, FirstOfEach, caption_caps
+from pipelines.cluster_winner import choose, over_cap, rank
 from pipelines.exchange import Exchange, Slice, group, read_slices, write_slices
-from pipelines.outcome import decide, outcome_row
+from pipelines.outcome import decide
 from pipelines.parts import AttemptPlace, Done, PartWriter, write_part
 from pipelines.progress import ProgressNotes
-from pipelines.sample import selected_row
 from pipelines.screen import Regroup
 from pipelines.stage import outcome_tallies
 from pipelines.workflow import Select
-from schemas.reasons import NO_REASON, Reason, Stage
-from schemas.records import ClusterRow, Contender, ImageRow, OutcomeRow, ScreenedRow, SelectedRow
+from schemas.identity import partition_of
+from schemas.reasons import Outcome
+from schemas.records import Chosen, ClusterRow, Contender, ImageRow, OutcomeRow, ScreenedRow, SelectedRow
 
-VERSION = 2
+VERSION = 3
 """Grows with every change of what this stage decides or writes, beyond its filters' own versions."""
 
-
-def choose(contenders: Iterable[Contender]) -> Iterator[tuple[OutcomeRow, SelectedRow | None]]:
-    """Yield the outcome of every contender of one cluster, and with the winner's its sample."""
-    ordered = sorted(
-        contenders,
-        key=lambda c: winner_key(
-            pixels=c.image.original_width * c.image.original_height,
-            morphemes=c.screened.morphemes,
-            listed=bool(c.screened.linked_page),
-            candidate_id=c.screened.candidate_id,
-        ),
-    )
-    winner, *losers = ordered
-    key = winner.screened.candidate_id
-    kept = outcome_row(winner.screened, Stage.SELECT, NO_REASON, "", verdicts=winner.verdicts)
-    yield kept, selected_row(winner, losers)
-    for loser in losers:
-        same = loser.image.raw_sha256 == winner.image.raw_sha256
-        reason = Reason.DUPLICATE_EXACT if same else Reason.DUPLICATE_NEAR
-        detail = f"{loser.cluster.match}, {loser.cluster.distance} bits from {loser.cluster.representative_url}"
-        yield (
-            outcome_row(
-                loser.screened, Stage.DEDUPE, reason, "" if same else detail, verdicts=loser.verdicts, winner_id=key
-            ),
-            None,
-        )
+Onward = Callable[[Chosen], int]
+"""Which partition of the next step a sample goes to."""
 
 
 def key_range(key: str, partitions: int) -> int:
@@ -77,7 +56,6 @@ class JoinPartition(beam.DoFn):
         images = {row.image_url: row for row in read_slices(pieces["images"], ImageRow)}
         clusters = {row.image_url: row for row in read_slices(pieces["clusters"], ClusterRow)}
         notes = ProgressNotes(self._place.path)
-        books: Counter[tuple[str, str]] = Counter()
         contenders: list[Contender] = []
         outcomes: list[OutcomeRow] = []
         for row in read_slices(pieces["screened"], ScreenedRow):
@@ -86,12 +64,9 @@ class JoinPartition(beam.DoFn):
                 contenders.append(decided)
             else:
                 outcomes.append(decided)
-                books[decided.outcome, decided.reason] += 1
             notes.advance()
         notes.flush()
-        outcomes.sort(key=lambda o: o.candidate_id)
-        part = write_part(self._place, "outcomes", partition, OutcomeRow, outcomes)
-        yield beam.pvalue.TaggedOutput("done", Done([part], outcome_tallies(books)))
+        yield beam.pvalue.TaggedOutput("done", write_outcomes(self._place, partition, outcomes))
         for handle in self._contenders.write(contenders):
             yield beam.pvalue.TaggedOutput("handles", handle)
 
@@ -99,43 +74,85 @@ class JoinPartition(beam.DoFn):
 class ChoosePartition(beam.DoFn):
     """Lets the contenders of each cluster of one partition meet."""
 
-    def __init__(self, place: AttemptPlace, *, partitions: int) -> None:
+    def __init__(self, place: AttemptPlace, captions: str, *, parts_from: int, onward: Onward) -> None:
         self._place = place
-        self._partitions = partitions
+        self._captions = captions
+        self._parts_from = parts_from
+        self._onward = onward
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
-        """Write the outcomes; hand the samples on in ranges of their keys."""
+        """Write the outcomes of those that lose; hand on those that win."""
         partition, slices = element
         clusters: dict[str, list[Contender]] = defaultdict(list)
         for contender in read_slices(slices, Contender):
             clusters[contender.cluster.cluster].append(contender)
-        books: Counter[tuple[str, str]] = Counter()
-        samples: dict[int, list[NamedTuple]] = defaultdict(list)
+        lost: list[OutcomeRow] = []
+        won: list[Chosen] = []
+        for cluster in sorted(clusters):
+            for settled in choose(clusters[cluster], self._captions):
+                if isinstance(settled, Chosen):
+                    won.append(settled)
+                else:
+                    lost.append(settled)
+        yield beam.pvalue.TaggedOutput("done", write_outcomes(self._place, self._parts_from + partition, lost))
+        yield from hand_on(self._place, won, self._onward)
+
+
+class CapPartition(beam.DoFn):
+    """Keeps the first samples of each caption of one partition."""
+
+    def __init__(self, place: AttemptPlace, cap: CaptionCap, *, parts_from: int, onward: Onward) -> None:
+        self._place = place
+        self._cap = cap
+        self._parts_from = parts_from
+        self._onward = onward
+
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
+        """Write the outcomes of those that are too many, as they come; hand on those that stay."""
+        partition, slices = element
+        first: FirstOfEach[Chosen] = FirstOfEach(self._cap.limit)
+        over = 0
         with PartWriter(self._place, OutcomeRow) as writer:
-            for cluster in sorted(clusters):
-                for outcome, sample in choose(clusters[cluster]):
-                    writer.add(outcome)
-                    books[outcome.outcome, outcome.reason] += 1
-                    if sample is not None:
-                        samples[key_range(sample.key, self._partitions)].append(sample)
-            part = writer.publish("outcomes", self._partitions + partition)
-        yield beam.pvalue.TaggedOutput("done", Done([part], outcome_tallies(books)))
-        for handle in write_slices(self._place.exchange, SelectedRow, samples):
-            yield beam.pvalue.TaggedOutput("handles", handle)
+            for chosen in read_slices(slices, Chosen):
+                gone = first.add(self._cap.key(chosen.sample.caption), rank(chosen), chosen)
+                if gone is not None:
+                    writer.add(over_cap(gone, self._cap))
+                    over += 1
+            part = writer.publish("outcomes", self._parts_from + partition)
+        books = outcome_tallies({(Outcome.DROP, self._cap.reason): over} if over else {})
+        yield beam.pvalue.TaggedOutput("done", Done([part], books))
+        yield from hand_on(self._place, first.items(), self._onward)
 
 
 class OrderPartition(beam.DoFn):
-    """Writes the samples of one range of keys in the order of their keys."""
+    """Writes the samples of one range of keys in the order of their keys, and that they are kept."""
 
-    def __init__(self, place: AttemptPlace) -> None:
+    def __init__(self, place: AttemptPlace, *, parts_from: int) -> None:
         self._place = place
+        self._parts_from = parts_from
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
-        """Write one part of selected samples."""
+        """Write one part of selected samples and one of outcomes."""
         partition, slices = element
-        rows = sorted(read_slices(slices, SelectedRow), key=lambda row: row.key)
-        part = write_part(self._place, "selected", partition, SelectedRow, rows)
-        yield Done([part], [])
+        rows = sorted(read_slices(slices, Chosen), key=lambda row: row.sample.key)
+        yield write_outcomes(self._place, self._parts_from + partition, [row.outcome for row in rows])
+        yield Done([write_part(self._place, "selected", partition, SelectedRow, [row.sample for row in rows])], [])
+
+
+def write_outcomes(place: AttemptPlace, number: int, rows: list[OutcomeRow]) -> Done:
+    """Write settled outcomes as one part and account for them."""
+    books = Counter((row.outcome, row.reason) for row in rows)
+    part = write_part(place, "outcomes", number, OutcomeRow, sorted(rows, key=lambda row: row.candidate_id))
+    return Done([part], outcome_tallies(books))
+
+
+def hand_on(place: AttemptPlace, rows: Iterable[Chosen], onward: Onward) -> Iterator[beam.pvalue.TaggedOutput]:
+    """Write ``rows`` where the next step finds them; yield the handles."""
+    by_partition: dict[int, list[NamedTuple]] = defaultdict(list)
+    for row in rows:
+        by_partition[onward(row)].append(row)
+    for handle in write_slices(place.exchange, Chosen, by_partition):
+        yield beam.pvalue.TaggedOutput("handles", handle)
 
 
 def expand(
@@ -156,11 +173,23 @@ def expand(
     joined = group(regrouped | "tables" >> beam.Flatten(), "meet image") | "decide" >> beam.ParDo(
         JoinPartition(place, select, contenders)
     ).with_outputs("done", "handles")
+    caps = caption_caps(max_same=select.max_same_caption, max_near=select.max_near_captions)
+    onwards: list[Onward] = [partial(by_capped_caption, cap=cap, partitions=partitions) for cap in caps]
+    onwards.append(partial(in_key_order, partitions=partitions))
     chosen = group(joined.handles, "meet cluster") | "choose" >> beam.ParDo(
-        ChoosePartition(place, partitions=partitions)
+        ChoosePartition(place, select.captions, parts_from=partitions, onward=onwards[0])
     ).with_outputs("done", "handles")
-    ordered = group(chosen.handles, "order") | "write" >> beam.ParDo(OrderPartition(place))
-    done: beam.PCollection[Done] = (joined.done, chosen.done, ordered) | "reports" >> beam.Flatten()
+    reports = [joined.done, chosen.done]
+    for number, (cap, onward) in enumerate(zip(caps, onwards[1:], strict=True), start=2):
+        chosen = group(chosen.handles, f"meet {cap.name}") | cap.name >> beam.ParDo(
+            CapPartition(place, cap, parts_from=number * partitions, onward=onward)
+        ).with_outputs("done", "handles")
+        reports.append(chosen.done)
+    reports.append(
+        group(chosen.handles, "order")
+        | "write" >> beam.ParDo(OrderPartition(place, parts_from=(2 + len(caps)) * partitions))
+    )
+    done: beam.PCollection[Done] = reports | "reports" >> beam.Flatten()
     return done
 
 
@@ -172,3 +201,13 @@ def by_image_url(row: ScreenedRow | ImageRow | ClusterRow) -> str:
 def by_cluster(row: Contender) -> str:
     """The key of the second exchange."""
     return row.cluster.cluster
+
+
+def by_capped_caption(row: Chosen, *, cap: CaptionCap, partitions: int) -> int:
+    """Return the partition in which the samples that count as one caption for ``cap`` meet."""
+    return partition_of(cap.key(row.sample.caption), partitions)
+
+
+def in_key_order(row: Chosen, *, partitions: int) -> int:
+    """Return the partition of a sample in the order of keys."""
+    return key_range(row.sample.key, partitions)

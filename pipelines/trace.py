@@ -124,7 +124,7 @@ def tell(story: dict[str, Any]) -> Iterator[str]:
         yield f"    caption  {row['caption'] or '(none)'}  [{row['caption_kind'] or '-'}] {row['why']}"
         end = ends.get(row["candidate_id"])
         if end is not None:
-            won = f" (kept: {end['winner_id']})" if end["winner_id"] else ""
+            won = f" (preferred: {end['winner_id']})" if end["winner_id"] else ""
             yield f"    outcome  {end['outcome']} {end['reason']} {end['detail']}{won}".rstrip()
     for row in story["images"]:
         size = f"{row['width']}x{row['height']}" if row["stored_sha256"] else row["reason"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import yaml
@@ -62,15 +62,31 @@ class Takedowns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Thresholds on images, in the order given; what to do where a score is unknown; takedowns."""
+    """Thresholds on images, in the order given; what to do where a score is unknown; takedowns.
+
+    ``captions`` says what becomes of the captions of one picture: ``best`` keeps one sample with the winner's,
+    ``list`` gives that sample all distinct ones, ``each`` makes a sample of each. ``max_same_caption`` and
+    ``max_near_captions`` are the most samples that may carry one caption, and captions that differ only in digits,
+    spaces and signs; None is no limit.
+
+    Raises:
+        ValueError: ``on_unknown`` is another word, or a limit is below 1.
+    """
 
     filters: tuple[ImageFilter, ...] = msgspec.field(default_factory=default_filters)
     on_unknown: str = "drop"
     takedowns: Takedowns = Takedowns()
+    captions: Literal["best", "list", "each"] = "best"
+    max_same_caption: int | None = None
+    max_near_captions: int | None = None
 
     def __post_init__(self) -> None:
         if self.on_unknown not in ("drop", "keep"):
             raise ValueError("on_unknown is drop or keep")
+        for name in ("max_same_caption", "max_near_captions"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise ValueError(f"{name} is {limit}: it must be at least 1, or left out")
 
 
 class Pack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -105,6 +105,10 @@ class Reason(StrEnum):
     IMAGE_GREY = "image_grey"
     DUPLICATE_EXACT = "duplicate_exact"
     DUPLICATE_NEAR = "duplicate_near"
+    NEAR_EVALUATION_IMAGE = "near_evaluation_image"
+    EVALUATION_CAPTION = "evaluation_caption"
+    CAPTION_REPEATED = "caption_repeated"
+    CAPTION_NEAR_REPEATED = "caption_near_repeated"
     TAKEDOWN = "takedown"
 
     # The evidence a filter needs is missing, and the workflow drops what is unknown.

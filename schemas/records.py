@@ -235,3 +235,18 @@ class Contender(NamedTuple):
     image: ImageRow
     cluster: ClusterRow
     verdicts: list[Verdict]
+
+
+class Chosen(NamedTuple):
+    """A contender that won, on its way to being packed: the end of its story, its sample, and what ranks it.
+
+    ``pixels`` are the original's, ``morphemes`` the caption's, ``listed`` says whether its page links to the image's
+    own, ``consent`` is a grade of `filters.rights`.
+    """
+
+    outcome: OutcomeRow
+    sample: SelectedRow
+    pixels: int
+    listed: bool
+    morphemes: int
+    consent: int

@@ -28,6 +28,10 @@ NOT_ON_THE_WEB: tuple[tuple[Reason, str], ...] = (
     ),
     (Reason.URL_IDENTIFIER, "the same"),
     (Reason.CAPTION_TRANSLATED, "its filter is not among the defaults: a workflow that wants it names it"),
+    (Reason.NEAR_EVALUATION_IMAGE, "the demo has no evaluation set; tests/e2e/test_captions.py gives it one"),
+    (Reason.EVALUATION_CAPTION, "the same"),
+    (Reason.CAPTION_REPEATED, "the demo sets no cap; tests/pipelines/test_select.py does"),
+    (Reason.CAPTION_NEAR_REPEATED, "the same"),
 )
 """Reasons without a case, and why."""
 

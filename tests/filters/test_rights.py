@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from filters.rights import page_refusal, refused, response_consent
+import pytest
+
+from filters.rights import consent_grade, page_refusal, refused, response_consent
 from filters.tdmrep import Reservation
 from schemas.records import Consent
 
@@ -34,3 +36,18 @@ def test_the_header_supersedes_the_file_and_the_meta_the_header():
     ):
         (found,) = response_consent(headers, metas, agent="harubang", reservation=entry)
         assert found.allowed is expected
+
+
+@pytest.mark.parametrize(
+    ("consents", "grade"),
+    [
+        ([], 0),
+        ([Consent("robots.txt", "HTTP 404", True)], 0),
+        ([Consent("robots.txt", "allow sha256:00", True)], 1),
+        ([Consent("robots.txt", "allow sha256:00", True), Consent("tdm-reservation", "0", True)], 2),
+        ([Consent("robots.txt", "HTTP 404", True), Consent("content-usage", "train-ai=y", True)], 2),
+        ([Consent("content-usage", "train-ai=y", True), Consent("x-robots-tag", "noai", False)], -1),
+    ],
+)
+def test_an_express_permission_is_worth_more_than_a_robots_txt_and_that_more_than_silence(consents, grade):
+    assert consent_grade(consents) == grade

@@ -9,7 +9,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
 
-from pipelines import dataset, outcome, pack, select
+from pipelines import dataset, outcome, pack
+from pipelines.cluster_winner import choose
 from pipelines.ledger import ledger_of
 from pipelines.parts import Done, write_part
 from pipelines.stage import Attempt, Committed, StagePlan, merge_done, outcome_tallies
@@ -143,11 +144,11 @@ class _Maker:
             outcome.decide(row, image, cluster, Select(filters=()))
             for row, image, cluster in zip(self.rows, [*self.images, None], [*self.clusters, None], strict=True)
         ]
-        chosen = [found for contender in decided[:2] for found in select.choose([contender])]
-        outcomes = [row for row, _ in chosen] + [decided[2]]
+        chosen = [found for contender in decided[:2] for found in choose([contender])]
+        outcomes = [found.outcome for found in chosen] + [decided[2]]
         parts = [
             write_part(attempt.place, "outcomes", 0, OutcomeRow, outcomes),
-            write_part(attempt.place, "selected", 0, SelectedRow, [sample for _, sample in chosen]),
+            write_part(attempt.place, "selected", 0, SelectedRow, [found.sample for found in chosen]),
         ]
         self.end(attempt, parts, {(Outcome.KEEP, ""): 2, (Outcome.DROP, Reason.CAPTION_TOO_SHORT): 1})
 

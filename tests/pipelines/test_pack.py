@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import pack
-from pipelines.pack import PARQUET_SCHEMA, PackShard, Shard, ShardWriter, Span, plan_shards, read_span, shards_of
+from pipelines.pack import PackShard, Shard, ShardWriter, Span, parquet_schema, plan_shards, read_span, shards_of
 from pipelines.parts import ROWS_PER_GROUP, AttemptPlace, read_rows, write_part
 from pipelines.runner import make_pipeline, parse_options
 from pipelines.stage import Committed, StageManifest
@@ -99,6 +99,24 @@ def test_the_same_samples_are_the_same_bytes(tmp_path):
     assert written(tmp_path / "a", rows) != written(tmp_path / "b", rows[::-1])
 
 
+def test_captions_that_are_listed_are_columns_of_their_own(tmp_path):
+    listed = {"captions": ["돌하르방 1", "석상"], "caption_pages": ["http://a.test/", "http://b.test/"]}
+    row = sample(1)
+    row = row._replace(metadata=canonical_json(json.loads(row.metadata) | listed))
+    tables = []
+    for captions_listed in (True, False):
+        with ContentFile(str(tmp_path)) as tar, ContentFile(str(tmp_path)) as parquet:
+            writer = ShardWriter(tar, parquet, captions_listed=captions_listed)
+            writer.add(row, JPEG)
+            writer.close()
+            parquet.file.seek(0)
+            tables.append(pq.read_table(io.BytesIO(parquet.file.read())))
+    assert tables[0].select(list(listed)).to_pylist() == [listed]
+    assert tables[1].column_names == tables[0].column_names[:-2] == parquet_schema().names
+    features = json.loads(tables[0].schema.metadata[b"huggingface"])["info"]["features"]
+    assert list(features) == tables[0].column_names
+
+
 def test_a_sample_is_three_members_in_order_with_no_time_and_no_owner(tmp_path):
     tar, _ = written(tmp_path, [sample(1), sample(2)])
     with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
@@ -129,7 +147,7 @@ def test_the_parquet_twin_holds_the_same_samples_as_hugging_face_loads_them(tmp_
     assert (first["key"], first["caption"], first["metadata"]) == (rows[0].key, "돌하르방 0", rows[0].metadata)
     assert (first["width"], first["height"], first["sha256"]) == (400, 300, sha256_hex(JPEG))
     features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
-    assert list(features) == table.column_names == PARQUET_SCHEMA.names
+    assert list(features) == table.column_names == parquet_schema().names
     assert features["image"] == {"_type": "Image"}
     assert all(
         table.schema.field(name).type == (pa.int64() if about["dtype"] == "int64" else pa.string())

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import pytest
@@ -7,92 +6,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import select
+from pipelines.cluster_winner import choose
 from pipelines.exchange import write_slices
 from pipelines.parts import AttemptPlace, read_rows, write_part
 from pipelines.select import (
     OrderPartition,
     by_cluster,
     by_image_url,
-    choose,
     key_range,
 )
 from pipelines.stage import Attempt, StagePlan
 from pipelines.storage import join
 from pipelines.workflow import Select, Takedowns
 from schemas.records import (
+    Chosen,
     ClusterRow,
-    Contender,
     ImageRow,
     OutcomeRow,
     ScreenedRow,
     SelectedRow,
-    Verdict,
 )
 
 NO_FILTERS = Select(filters=())
-
-
-# One cluster
-
-
-def contender(screened, image, cluster, identity, *, pixels=(800, 600), morphemes=5, raw="a", match="near"):
-    return Contender(
-        screened._replace(candidate_id=identity * 32, morphemes=morphemes, caption=f"돌하르방 {identity}"),
-        image._replace(original_width=pixels[0], original_height=pixels[1], raw_sha256=raw * 64),
-        cluster._replace(match=match, distance=3),
-        [Verdict("image_min_side@1", "keep", "", 300.0, 200.0)],
-    )
-
-
-@pytest.fixture
-def three(screened, image, cluster):
-    return [
-        contender(screened, image, cluster, "1", pixels=(10, 10)),
-        contender(screened, image, cluster, "2", raw="c"),
-        contender(screened, image, cluster, "3", pixels=(10, 10), raw="c"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "winner"),
-    [
-        ({"morphemes": 99}, {"pixels": (801, 600)}, "2"),
-        ({"morphemes": 5}, {"pixels": (600, 800), "morphemes": 6}, "2"),
-        ({}, {}, "1"),
-    ],
-)
-def test_more_pixels_win_then_more_morphemes_then_the_smaller_id(screened, image, cluster, one, other, winner):
-    pair = [contender(screened, image, cluster, "1", **one), contender(screened, image, cluster, "2", **other)]
-    for contenders in (pair, pair[::-1]):
-        outcomes = [outcome for outcome, _ in choose(contenders)]
-        assert [o.candidate_id[0] for o in outcomes if o.outcome == "keep"] == [winner]
-
-
-def test_a_page_of_the_image_s_own_wins_over_one_that_lists_it(screened, image, cluster):
-    listed = contender(screened, image, cluster, "1", morphemes=9)
-    listed = listed._replace(screened=listed.screened._replace(linked_page="http://a.test/article"))
-    own = contender(screened, image, cluster, "2", morphemes=3)
-    for order in ([listed, own], [own, listed]):
-        kept, dropped = (outcome for outcome, _ in choose(order))
-        assert (kept.candidate_id[0], kept.outcome) == ("2", "keep")
-        assert (dropped.candidate_id[0], dropped.winner_id) == ("1", kept.candidate_id)
-
-
-def test_losers_name_their_winner_and_how_they_are_its_copies(three):
-    (winner, sample), (one, none), (other, _) = choose(three)
-    assert (winner.candidate_id, winner.outcome, winner.stage, winner.reason) == ("2" * 32, "keep", "select", "")
-    assert (winner.winner_id, none) == ("", None)
-    assert (one.candidate_id, one.stage, one.reason, one.winner_id) == ("1" * 32, "dedupe", "duplicate_near", "2" * 32)
-    assert one.detail == "near, 3 bits from http://a.test/1.jpg"
-    assert (other.candidate_id, other.reason, other.detail) == ("3" * 32, "duplicate_exact", "")
-    assert one.verdicts[-1].filter_id == "image_min_side@1"
-    assert sample.key == "2" * 32
-
-
-def test_one_contender_wins(three):
-    ((outcome, sample),) = choose(three[:1])
-    assert outcome.outcome == "keep"
-    assert json.loads(json.loads(sample.metadata)["details"])["duplicates"] == []
 
 
 # Partitions
@@ -121,16 +56,23 @@ def test_rows_meet_by_image_and_by_cluster(screened, image, cluster, contender):
 # The stage
 
 
-def test_the_samples_of_a_range_are_written_in_the_order_of_their_keys(tmp_path, screened, image, cluster):
+def test_the_samples_of_a_range_are_written_in_the_order_of_their_keys(tmp_path, contender):
     place = AttemptPlace(str(tmp_path), "attempt-1")
-    samples = [next(choose([contender(screened, image, cluster, identity)]))[1] for identity in "3c1a"]
-    samples[0] = samples[0]._replace(caption="가")
-    handles = write_slices(place.exchange, SelectedRow, {0: samples[:2]})
-    handles += write_slices(place.exchange, SelectedRow, {0: samples[2:]})
-    (done,) = OrderPartition(place).process((0, [piece for _, piece in handles]))
-    rows = list(read_rows(str(tmp_path / done.parts[0].path), SelectedRow))
+    chosen = [
+        found
+        for identity in "3c1a"
+        for found in choose([contender._replace(screened=contender.screened._replace(candidate_id=identity * 32))])
+    ]
+    handles = write_slices(place.exchange, Chosen, {0: chosen[:2]})
+    handles += write_slices(place.exchange, Chosen, {0: chosen[2:]})
+    outcomes, selected = OrderPartition(place, parts_from=40).process((2, [piece for _, piece in handles]))
+    rows = list(read_rows(str(tmp_path / selected.parts[0].path), SelectedRow))
     assert [row.key[0] for row in rows] == ["1", "3", "a", "c"]
-    assert sorted(rows) == sorted(samples)
+    assert sorted(rows) == sorted(found.sample for found in chosen)
+    assert [(part.table, part.partition) for part in outcomes.parts] == [("outcomes", 42)]
+    told = list(read_rows(str(tmp_path / outcomes.parts[0].path), OutcomeRow))
+    assert told == sorted(found.outcome for found in chosen)
+    assert dict(outcomes.tallies) == {"in": 4, "keep": 4}
 
 
 def select_all(root, tables, cuts, config):
@@ -194,3 +136,71 @@ def test_the_stage_gives_one_outcome_a_candidate_and_samples_in_the_order_of_the
 
 def test_no_candidates_no_samples(tmp_path):
     assert select_all(tmp_path, ([], [], []), 1, NO_FILTERS) == ([], [], {})
+
+
+def rows_of(screened, image, cluster, captions):
+    """Return the three tables of candidates with ``captions`` of distinct images, the later the larger."""
+    numbered = list(enumerate(captions))
+    rows = [
+        screened._replace(
+            candidate_id=f"{(n * 7919) % 9973:04x}" * 8, image_url=f"http://a.test/{n}.jpg", caption=caption
+        )
+        for n, caption in numbered
+    ]
+    images = [
+        image._replace(image_url=row.image_url, original_width=n + 1)
+        for (n, _), row in zip(numbered, rows, strict=True)
+    ]
+    clusters = [
+        cluster._replace(image_url=row.image_url, cluster=f"c{n}") for (n, _), row in zip(numbered, rows, strict=True)
+    ]
+    return rows, images, clusters
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept", "same", "near"),
+    [
+        ({}, [0, 1, 2, 3, 4, 5], 0, 0),
+        ({"max_same_caption": 3}, [0, 1, 2, 3, 4, 5], 0, 0),
+        ({"max_same_caption": 2}, [1, 2, 3, 4, 5], 1, 0),
+        ({"max_near_captions": 5}, [0, 1, 2, 3, 4, 5], 0, 0),
+        ({"max_near_captions": 4}, [1, 2, 3, 4, 5], 0, 1),
+        ({"max_same_caption": 1, "max_near_captions": 2}, [3, 4, 5], 2, 1),
+        ({"max_same_caption": 1, "max_near_captions": 1}, [4, 5], 2, 2),
+    ],
+)
+def test_a_caption_is_on_no_more_samples_than_the_workflow_allows(
+    tmp_path, screened, image, cluster, limits, kept, same, near
+):
+    tables = rows_of(screened, image, cluster, ["전경 1", "전경 1", "전경 1", "전경 2", "전경, 3", "돌하르방"])
+    config = Select(filters=(), **limits)
+    outcomes, selected, tallies = select_all(tmp_path, tables, 1, config)
+    again = select_all(tmp_path, [table[::-1] for table in tables], 3, config)
+    assert (sorted(outcomes), selected, tallies) == (sorted(again[0]), again[1], again[2])
+    assert {row.key for row in selected} == {tables[0][n].candidate_id for n in kept}
+    assert sorted(row.candidate_id for row in outcomes) == sorted(row.candidate_id for row in tables[0])
+    assert (tallies.get("drop:caption_repeated", 0), tallies.get("drop:caption_near_repeated", 0)) == (same, near)
+    assert (tallies["in"], tallies["keep"]) == (6, len(kept))
+
+
+def test_only_samples_that_would_be_kept_count_against_a_cap(tmp_path, screened, image, cluster):
+    rows, images, clusters = rows_of(screened, image, cluster, ["전경", "전경", "전경", "전경"])
+    rows[3] = rows[3]._replace(outcome="drop", reason="caption_url")
+    clusters[2] = clusters[2]._replace(cluster="c1")
+    _, selected, tallies = select_all(
+        tmp_path, (rows, images, clusters), 1, Select(filters=(), max_same_caption=2, max_near_captions=2)
+    )
+    assert len(selected) == 2
+    assert tallies == {"in": 4, "keep": 2, "drop:caption_url": 1, "drop:duplicate_exact": 1}
+
+
+@pytest.mark.parametrize(("captions", "kept"), [("best", 2), ("list", 2), ("each", 4)])
+def test_the_captions_of_a_cluster_become_one_sample_or_several(tmp_path, screened, image, cluster, captions, kept):
+    rows, images, clusters = rows_of(screened, image, cluster, ["탑", "절", "절!", "탑", "돌하르방"])
+    clusters = [row._replace(cluster="c0" if n < 3 else "c1") for n, row in enumerate(clusters)]
+    config = Select(filters=(), captions=captions)
+    outcomes, selected, tallies = select_all(tmp_path, (rows, images, clusters), 1, config)
+    again = select_all(tmp_path, (rows[::-1], images, clusters), 2, config)
+    assert (sorted(outcomes), selected, tallies) == (sorted(again[0]), again[1], again[2])
+    assert (tallies["in"], tallies["keep"], len({row.key for row in selected})) == (5, kept, kept)
+    assert len({row.lineage.image_url for row in selected}) == 2

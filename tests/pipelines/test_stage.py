@@ -2,6 +2,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pipelines
+from filters.caption_caps import caption_caps
 from filters.caption_engine import CaptionRules
 from filters.caption_safety import CaptionSafety
 from filters.near_duplicates import DuplicateRules
@@ -57,8 +59,14 @@ DO_FNS = [
     screen.Regroup(Exchange("/out/x", CandidateRow, screen.by_candidate, 8), source="screened"),
     screen.ScreenPartition(PLACE, screen.ScreenRules(CaptionRules(), CaptionSafety()), ["/out/counts"]),
     select.JoinPartition(PLACE, Select(), Exchange("/out/x", select.Contender, select.by_cluster, 8)),
-    select.ChoosePartition(PLACE, partitions=8),
-    select.OrderPartition(PLACE),
+    select.ChoosePartition(PLACE, "best", parts_from=8, onward=partial(select.in_key_order, partitions=8)),
+    select.CapPartition(
+        PLACE,
+        caption_caps(max_same=1, max_near=None)[0],
+        parts_from=16,
+        onward=partial(select.in_key_order, partitions=8),
+    ),
+    select.OrderPartition(PLACE, parts_from=24),
     stage._WriteReport("/out/result.json"),
     text_counts.SpreadPairs("/out/x", 8),
     text_counts.CountPartition(PLACE),

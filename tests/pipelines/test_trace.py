@@ -117,7 +117,7 @@ def test_a_loser_s_line_names_its_winner_and_a_refusal_its_channel(output):
         {"page_url": "http://a.test/", "captured_at": "", "http_status": 200, "reason": "", "detail": ""}
     ]
     text = "\n".join(tell(story))
-    assert "outcome  drop duplicate_near  (kept: w)" in text
+    assert "outcome  drop duplicate_near  (preferred: w)" in text
     assert "HTTP 200  opted_out" in text
     assert "consent  refused by robots.txt" in text
     assert "crawled    http://a.test/    HTTP 200  archived" in text

@@ -26,6 +26,8 @@ def test_a_small_workflow_has_every_default(load):
     assert (workflow.name, workflow.sources.warc) == ("제주", ("a.warc.gz",))
     assert workflow.select.filters == default_filters()
     assert (workflow.select.on_unknown, workflow.screen.on_unknown) == ("drop", "drop")
+    limits = (workflow.select.max_same_caption, workflow.select.max_near_captions)
+    assert (workflow.select.captions, *limits) == ("best", None, None)
     assert workflow.pack.samples_per_shard == 5_000
     assert workflow.dedupe.radius == 6
 
@@ -73,6 +75,9 @@ def test_each_source_alone_is_enough(load):
         (GOOD + "fetch: {max_side: 1.5}\n", "Expected `int`, got `float` - at `$.fetch.max_side`"),
         (GOOD + "select: {filters: [{type: image_lovely}]}\n", "image_lovely"),
         (GOOD + "select: {on_unknown: perhaps}\n", "on_unknown is drop or keep"),
+        (GOOD + "select: {captions: all}\n", "'all' - at `$.select.captions`"),
+        (GOOD + "select: {max_same_caption: 0}\n", "max_same_caption is 0: it must be at least 1, or left out"),
+        (GOOD + "select: {max_near_captions: -1}\n", "max_near_captions is -1"),
         (GOOD + "screen: {on_unknown: perhaps}\n", "'perhaps' - at `$.screen.on_unknown`"),
         (GOOD + "pack: {samples_per_shard: 0}\n", "samples_per_shard is at least 1"),
         (GOOD + "dedupe: {radius: 17}\n", "radius is 17: expected 0 to 16 bits"),
