@@ -213,4 +213,4 @@ def test_a_sample_over_a_cap_says_which(three):
     assert (dropped.stage, dropped.outcome, dropped.reason) == ("select", "drop", "caption_near_repeated")
     assert dropped.detail == "beyond the first 7 of '돌하르방'"
     assert dropped.verdicts[-1] == Verdict("max_near_captions@1", "drop", "caption_near_repeated", None, 7)
-    assert rank(chosen) == (-480_000, False, -5, -1, "2" * 32)
+    assert rank(chosen) == (-480_000, False, -5, 0, "2" * 32)
