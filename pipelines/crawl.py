@@ -30,6 +30,7 @@ from pipelines.parts import AttemptPlace, Done, read_rows, write_part
 from pipelines.progress import ProgressNotes
 from pipelines.sitemap import parse_sitemap
 from pipelines.stage import Attempt, merge_done, outcome_tallies
+from pipelines.suppression_list import NOTHING_LISTED, ListFile
 from pipelines.warc import WarcWriter
 from pipelines.web_client import Fetched, WebClient
 from pipelines.workflow import Crawl
@@ -164,9 +165,12 @@ class _Archive:
 class CrawlPartition(beam.DoFn):
     """Visits the hosts of one partition in one round."""
 
-    def __init__(self, place: AttemptPlace, network: Network, *, round_number: int) -> None:
+    def __init__(
+        self, place: AttemptPlace, network: Network, opt_outs: ListFile = NOTHING_LISTED, *, round_number: int
+    ) -> None:
         self._place = place
         self._network = network
+        self._opt_outs = opt_outs
         self._round = round_number
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
@@ -188,7 +192,7 @@ class CrawlPartition(beam.DoFn):
 
     async def _visit_all(self, visits: dict[str, Visit], archive: _Archive) -> None:
         notes = ProgressNotes(self._place.path)
-        async with WebClient(self._network) as client:
+        async with WebClient(self._network, self._opt_outs.load()) as client:
 
             async def work(url: str) -> None:
                 archive.take(visits[url], await client.get(url, accept=ACCEPT))
@@ -222,7 +226,7 @@ def next_frontier(found: Iterable[Visit], seen: set[str], scope: Scope, crawl: C
     return list(frontier.values())[: max(0, crawl.max_pages - len(seen))]
 
 
-def run_crawl(attempt: Attempt, crawl: Crawl, network: Network) -> Done:
+def run_crawl(attempt: Attempt, crawl: Crawl, network: Network, opt_outs: ListFile = NOTHING_LISTED) -> Done:
     """Crawl round by round until nothing new is in scope; return what all rounds wrote."""
     scope = Scope(crawl)
     frontier = first_frontier(crawl)[: crawl.max_pages]
@@ -230,7 +234,8 @@ def run_crawl(attempt: Attempt, crawl: Crawl, network: Network) -> Done:
     reports: list[Done] = []
     while frontier:
         seen.update(visit.url for visit in frontier)
-        reports.append(_run_round(attempt, frontier, network, round_number=len(reports), total=len(seen)))
+        do_fn = CrawlPartition(attempt.place, network, opt_outs, round_number=len(reports))
+        reports.append(_run_round(attempt, frontier, do_fn, number=len(reports), total=len(seen)))
         found: set[Visit] = set()
         for part in reports[-1].parts:
             if part.table == "next":
@@ -239,16 +244,15 @@ def run_crawl(attempt: Attempt, crawl: Crawl, network: Network) -> Done:
     return merge_done(reports)
 
 
-def _run_round(attempt: Attempt, visits: list[Visit], network: Network, *, round_number: int, total: int) -> Done:
+def _run_round(attempt: Attempt, visits: list[Visit], do_fn: CrawlPartition, *, number: int, total: int) -> Done:
     by_partition: dict[int, list[NamedTuple]] = {}
     for visit in visits:
         by_partition.setdefault(partition_of(host_of(visit.url), PARTITIONS), []).append(visit)
     handles = write_slices(attempt.place.exchange, Visit, by_partition)
-    do_fn = CrawlPartition(attempt.place, network, round_number=round_number)
 
     def expand(pipeline: beam.Pipeline) -> beam.PCollection[Done]:
         grouped = group(pipeline | "frontier" >> beam.Create(handles), "hosts")
         done: beam.PCollection[Done] = grouped | "visit" >> beam.ParDo(do_fn)
         return done
 
-    return attempt.run(expand, total=total, unit="pages", label=f"crawl-{round_number}")
+    return attempt.run(expand, total=total, unit="pages", label=f"crawl-{number}")

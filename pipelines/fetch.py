@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
+from filters.suppression import SuppressionTable
 from filters.url import host_of
 from pipelines import storage
 from pipelines.decoded import Decoded, ImageSettings
@@ -27,8 +28,9 @@ from pipelines.parts import AttemptPlace, Done, read_batches, write_part
 from pipelines.progress import ProgressNotes
 from pipelines.stage import outcome_tallies
 from pipelines.stored_image import ImageReader
+from pipelines.suppression_list import NOTHING_LISTED, ListFile
 from pipelines.tar import TarWriter
-from pipelines.web_client import Fetched, WebClient
+from pipelines.web_client import Fetched, WebClient, heard, listed, listed_consent
 from schemas.identity import fingerprint, sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import Consent, ImageRow
@@ -50,11 +52,15 @@ STRETCH_BYTES = 1 << 26
 
 
 class Wanted(NamedTuple):
-    """An image URL that a screened candidate points to; in ``source`` at ``offset`` where it is there already."""
+    """An image URL that a screened candidate points to; in ``source`` at ``offset`` where it is there already.
+
+    ``listed`` is the evidence that its page is on the opt-out list, empty where a page shows it that is not.
+    """
 
     image_url: str
     source: str = ""
     offset: int | None = None
+    listed: str = ""
 
 
 def by_host(row: Wanted) -> str:
@@ -106,18 +112,23 @@ def image_row(fetched: Fetched, decoded: Decoded | None, *, staging_offset: int)
 
 
 async def fetch_all(
-    urls: Iterable[str], network: Network, pool: DecoderPool, tar: TarWriter, notes: ProgressNotes
+    wanted: Sequence[Wanted],
+    network: Network,
+    opt_outs: SuppressionTable | None,
+    pool: DecoderPool,
+    tar: TarWriter,
+    notes: ProgressNotes,
 ) -> list[ImageRow]:
-    """Fetch, decode and stage every URL; return one row each, sorted by URL."""
-    rows: list[ImageRow] = []
-    async with WebClient(network) as client:
+    """Fetch, decode and stage every URL that is not listed; return one row each, sorted by URL."""
+    rows = [image_row(listed(row.image_url, row.listed), None, staging_offset=0) for row in wanted if row.listed]
+    async with WebClient(network, opt_outs) as client:
 
         async def work(url: str) -> None:
-            rows.append(await _fetch_one(url, client, pool, tar))
+            rows.append(await _fetch_one(url, client, pool, tar, opt_outs))
             notes.advance()
 
         await for_each_by_host(
-            sorted(set(urls)),
+            sorted(row.image_url for row in wanted if not row.listed),
             work,
             hosts_at_once=HOSTS_PER_CONNECTION * network.connections,
             lanes_per_host=network.connections_per_host,
@@ -125,20 +136,27 @@ async def fetch_all(
     return sorted(rows)
 
 
-async def _fetch_one(url: str, client: WebClient, pool: DecoderPool, tar: TarWriter) -> ImageRow:
+async def _fetch_one(
+    url: str, client: WebClient, pool: DecoderPool, tar: TarWriter, opt_outs: SuppressionTable | None
+) -> ImageRow:
     decoded: Decoded | None = None
 
     async def listen(body: bytes) -> Sequence[Consent]:
         nonlocal decoded
         decoded = await pool.decode(body)
-        return decoded.consent
+        return _says(decoded, opt_outs)
 
     fetched = await client.get(url, accept=ACCEPT, listen=listen)
     return _staged(fetched, decoded, tar)
 
 
 async def read_all(
-    wanted: Iterable[Wanted], settings: ImageSettings, pool: DecoderPool, tar: TarWriter, notes: ProgressNotes
+    wanted: Iterable[Wanted],
+    settings: ImageSettings,
+    opt_outs: SuppressionTable | None,
+    pool: DecoderPool,
+    tar: TarWriter,
+    notes: ProgressNotes,
 ) -> list[ImageRow]:
     """Read, decode and stage every image from its place; return one row each, sorted by URL. ``wanted`` by place."""
     rows: list[ImageRow] = []
@@ -146,7 +164,7 @@ async def read_all(
 
     async def lane(images: ImageReader) -> None:
         for place in places:
-            rows.append(await _read_one(place, images, pool, tar))
+            rows.append(await _read_one(place, images, opt_outs, pool, tar))
             notes.advance()
 
     with ImageReader(settings.max_bytes) as images:
@@ -156,7 +174,12 @@ async def read_all(
     return sorted(rows)
 
 
-async def _read_one(place: Wanted, images: ImageReader, pool: DecoderPool, tar: TarWriter) -> ImageRow:
+async def _read_one(
+    place: Wanted, images: ImageReader, opt_outs: SuppressionTable | None, pool: DecoderPool, tar: TarWriter
+) -> ImageRow:
+    why = place.listed or (opt_outs.url(place.image_url) if opt_outs is not None else "")
+    if why:
+        return image_row(listed(place.image_url, why), None, staging_offset=0)
     found = Fetched(place.image_url, place.image_url, "", "", None, (), b"", NO_REASON, "", (), ())
     try:
         image = images.read(place.source, place.offset)
@@ -164,10 +187,18 @@ async def _read_one(place: Wanted, images: ImageReader, pool: DecoderPool, tar: 
         return image_row(found._replace(reason=Reason.IMAGE_MISSING, detail=str(error)[:200]), None, staging_offset=0)
     decoded = await pool.decode(image.upright())
     decoded = decoded._replace(raw_sha256=sha256_hex(image.data))
-    return _staged(found._replace(body=image.data, consent=tuple(decoded.consent)), decoded, tar)
+    return _staged(heard(found._replace(body=image.data), _says(decoded, opt_outs)), decoded, tar)
+
+
+def _says(decoded: Decoded, opt_outs: SuppressionTable | None) -> list[Consent]:
+    """Return what is said on the use of an image that is at hand: by itself, and by an opt-out list."""
+    named = opt_outs.image((decoded.raw_sha256, decoded.stored_sha256), decoded.phash) if opt_outs is not None else ""
+    return [*decoded.consent, *([listed_consent(named)] if named else [])]
 
 
 def _staged(fetched: Fetched, decoded: Decoded | None, tar: TarWriter) -> ImageRow:
+    if fetched.reason and decoded is not None:  # refused for what it is: nothing of it is kept but its name
+        decoded = Decoded(reason=fetched.reason, raw_sha256=decoded.raw_sha256, raw_format=decoded.raw_format)
     if decoded is None or decoded.reason:
         return image_row(fetched, decoded, staging_offset=0)
     offset = tar.add(f"{fingerprint(fetched.url)[:32]}.jpg", decoded.jpeg)
@@ -179,20 +210,33 @@ def place_order(row: Wanted) -> tuple[str, int, str]:
     return row.source, row.offset or 0, row.image_url
 
 
+def one_a_url(rows: Iterable[Wanted]) -> list[Wanted]:
+    """Return one row a URL: at the first place where it lies, if any; listed only if every page that shows it is."""
+    found: dict[str, Wanted] = {}
+    for row in sorted(rows, key=place_order):
+        known = found.get(row.image_url, row)
+        found[row.image_url] = (known if known.source else row)._replace(listed=min(known.listed, row.listed))
+    return list(found.values())
+
+
 class RegroupWanted(beam.DoFn):
     """Spreads the image URLs of kept candidates over the partitions of an exchange by host."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, opt_outs: ListFile = NOTHING_LISTED) -> None:
         self._exchange = exchange
+        self._opt_outs = opt_outs
 
     def process(self, path: str) -> Iterator[tuple[int, Slice]]:
         """Yield the handles of one screened part's slices."""
+        opt_outs = self._opt_outs.load()
         wanted: set[Wanted] = set()
-        names = ["image_url", "outcome", "source_kind", "source", "source_offset"]
+        names = ["image_url", "page_url", "outcome", "source_kind", "source", "source_offset"]
         for batch in read_batches(path, names):
-            for url, outcome, kind, source, offset in zip(*(batch.column(n).to_pylist() for n in names), strict=True):
+            columns = (batch.column(name).to_pylist() for name in names)
+            for url, page, outcome, kind, source, offset in zip(*columns, strict=True):
                 if outcome == Outcome.KEEP:
-                    wanted.add(Wanted(url, source, offset) if kind == DOWNLOADED else Wanted(url))
+                    why = opt_outs.url(page) if opt_outs is not None else ""
+                    wanted.add(Wanted(url, source, offset, why) if kind == DOWNLOADED else Wanted(url, listed=why))
         ordered = sorted(wanted, key=place_order)
         yield from self._exchange.write(ordered)
 
@@ -200,7 +244,8 @@ class RegroupWanted(beam.DoFn):
 class _DecodingDoFn(beam.DoFn):
     """Stages images. One event loop and one pool of decoding children serve a worker's life."""
 
-    def __init__(self, place: AttemptPlace, settings: ImageSettings) -> None:
+    def __init__(self, place: AttemptPlace, settings: ImageSettings, opt_outs: ListFile) -> None:
+        self._opt_outs = opt_outs
         self._place = place
         self._settings = settings
 
@@ -234,34 +279,38 @@ class _DecodingDoFn(beam.DoFn):
 class FetchPartition(_DecodingDoFn):
     """Fetches the hosts of one partition, and hands on what is there already."""
 
-    def __init__(self, place: AttemptPlace, network: Network, settings: ImageSettings, there: Exchange) -> None:
-        super().__init__(place, settings)
+    def __init__(
+        self,
+        place: AttemptPlace,
+        network: Network,
+        settings: ImageSettings,
+        there: Exchange,
+        opt_outs: ListFile = NOTHING_LISTED,
+    ) -> None:
+        super().__init__(place, settings, opt_outs)
         self._network = network
         self._there = there
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
         """Yield the report, tagged "done", and the handles of images that are there already."""
         partition, slices = element
-        urls: set[str] = set()
-        there: dict[str, Wanted] = {}
         rows: Iterable[Wanted] = read_slices(slices, Wanted)
-        for row in sorted(rows, key=place_order):
-            urls.add(row.image_url)
-            if row.source:
-                there.setdefault(row.image_url, row)
-        for handle in self._there.write(there.values()):
+        wanted = one_a_url(rows)
+        for handle in self._there.write(row for row in wanted if row.source):
             yield beam.pvalue.TaggedOutput("handles", handle)
-        urls -= there.keys()
-        if urls:
-            done = self._stage(partition, partial(fetch_all, urls, self._network))
+        rest = [row for row in wanted if not row.source]
+        if rest:
+            done = self._stage(partition, partial(fetch_all, rest, self._network, self._opt_outs.load()))
             yield beam.pvalue.TaggedOutput("done", done)
 
 
 class ReadPartition(_DecodingDoFn):
     """Reads the images of one partition from where they lie. ``first`` is the number of its first part."""
 
-    def __init__(self, place: AttemptPlace, settings: ImageSettings, *, first: int) -> None:
-        super().__init__(place, settings)
+    def __init__(
+        self, place: AttemptPlace, settings: ImageSettings, opt_outs: ListFile = NOTHING_LISTED, *, first: int
+    ) -> None:
+        super().__init__(place, settings, opt_outs)
         self._first = first
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
@@ -269,7 +318,7 @@ class ReadPartition(_DecodingDoFn):
         partition, slices = element
         rows: Iterable[Wanted] = read_slices(slices, Wanted)
         wanted = sorted(rows, key=place_order)
-        yield self._stage(self._first + partition, partial(read_all, wanted, self._settings))
+        yield self._stage(self._first + partition, partial(read_all, wanted, self._settings, self._opt_outs.load()))
 
 
 def expand(
@@ -280,14 +329,17 @@ def expand(
     network: Network,
     settings: ImageSettings,
     partitions: int,
+    opt_outs: ListFile = NOTHING_LISTED,
 ) -> beam.PCollection[Done]:
     """Wire the stage: screened parts, distinct URLs regrouped by host, those there already by place."""
     hosts = Exchange(place.exchange, Wanted, by_host, partitions)
     there = Exchange(place.exchange, Wanted, by_place, partitions)
-    handles = pipeline | "parts" >> beam.Create(paths) | "regroup" >> beam.ParDo(RegroupWanted(hosts))
+    handles = pipeline | "parts" >> beam.Create(paths) | "regroup" >> beam.ParDo(RegroupWanted(hosts, opt_outs))
     fetched = group(handles, "group") | "fetch" >> beam.ParDo(
-        FetchPartition(place, network, settings, there)
+        FetchPartition(place, network, settings, there, opt_outs)
     ).with_outputs("done", "handles")
-    read = group(fetched.handles, "there") | "read" >> beam.ParDo(ReadPartition(place, settings, first=partitions))
+    read = group(fetched.handles, "there") | "read" >> beam.ParDo(
+        ReadPartition(place, settings, opt_outs, first=partitions)
+    )
     done: beam.PCollection[Done] = (fetched.done, read) | "reports" >> beam.Flatten()
     return done

@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from filters.suppression import Suppression
+
 VERSION: Final = "0.1"
 CONSENT_FILES: Final = ("tdmrep", "ai.txt")
 
@@ -41,6 +43,7 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         backoff_seconds: wait before the second try; doubled for each further one.
         host_failures: failures in a row after which a host is set aside.
         consent_files: which files of a host are asked for beside robots.txt: ``tdmrep``, ``ai.txt``.
+        opt_out: what may not be asked for or kept, whoever holds it; see `filters.suppression.Suppression`.
         robots_cache_seconds: how long what a host says of itself is believed (RFC 9309: at most a day).
 
     Raises:
@@ -68,6 +71,7 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     backoff_seconds: float = 1.0
     host_failures: int = 5
     consent_files: tuple[str, ...] = CONSENT_FILES
+    opt_out: Suppression = Suppression()
     robots_cache_seconds: float = 86_400.0
 
     @property

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from filters.base import Filter, verdict
-from filters.url import host_of
-from pipelines.workflow import Select, Takedowns
+from filters.suppression import SuppressionTable
+from pipelines.workflow import Select
 from schemas.reasons import NO_REASON, Outcome, Reason, Stage
 from schemas.records import ClusterRow, Contender, ImageRow, OutcomeRow, ScreenedRow, Verdict
 
@@ -56,14 +57,23 @@ def outcome_row(
     )
 
 
-def taken_down(row: ScreenedRow, image: ImageRow, takedowns: Takedowns) -> str:
-    """Return what a takedown names of this candidate, or an empty text."""
-    for url in (image.image_url, image.final_url, row.page_url):
-        if url in takedowns.urls:
-            return url
-        if url and host_of(url) in takedowns.hosts:
-            return host_of(url)
-    return next((digest for digest in (image.raw_sha256, image.stored_sha256) if digest in takedowns.sha256), "")
+class Lists(NamedTuple):
+    """The suppression lists a release is held against; None where nothing is listed."""
+
+    opt_outs: SuppressionTable | None = None
+    takedowns: SuppressionTable | None = None
+
+
+NO_LISTS: Final = Lists()
+
+
+def named_by(row: ScreenedRow, image: ImageRow, listed: SuppressionTable | None) -> str:
+    """Return the evidence that a list names this candidate, or an empty text."""
+    if listed is None:
+        return ""
+    urls = (image.image_url, image.final_url, row.page_url)
+    named = next((found for url in urls if url and (found := listed.url(url))), "")
+    return named or listed.image((image.raw_sha256, image.stored_sha256), image.phash)
 
 
 def judge_image(image: ImageRow, filters: Sequence[Filter[ImageRow]], on_unknown: str) -> tuple[str, list[Verdict]]:
@@ -81,7 +91,7 @@ def judge_image(image: ImageRow, filters: Sequence[Filter[ImageRow]], on_unknown
 
 
 def decide(
-    row: ScreenedRow, image: ImageRow | None, cluster: ClusterRow | None, select: Select
+    row: ScreenedRow, image: ImageRow | None, cluster: ClusterRow | None, select: Select, lists: Lists = NO_LISTS
 ) -> OutcomeRow | Contender:
     """Return the candidate's outcome, or, where nothing is held against it, the candidate as a contender.
 
@@ -97,10 +107,11 @@ def decide(
         return outcome_row(row, Stage.FETCH, image.reason, image.detail)
     if cluster is None:
         raise LookupError(f"image of candidate {row.candidate_id} was fetched but is in no cluster")
-    named = taken_down(row, image, select.takedowns)
-    if named:
-        return outcome_row(row, Stage.SELECT, Reason.TAKEDOWN, named)
-    reason, verdicts = judge_image(image, select.filters, select.on_unknown)
-    if reason:
-        return outcome_row(row, Stage.SELECT, reason, "", verdicts=verdicts)
+    for reason, listed in ((Reason.OPT_OUT_LISTED, lists.opt_outs), (Reason.TAKEDOWN, lists.takedowns)):
+        named = named_by(row, image, listed)
+        if named:
+            return outcome_row(row, Stage.SELECT, reason, named)
+    drop, verdicts = judge_image(image, select.filters, select.on_unknown)
+    if drop:
+        return outcome_row(row, Stage.SELECT, drop, "", verdicts=verdicts)
     return Contender(row, image, cluster, verdicts)

@@ -17,6 +17,7 @@ from pipelines.errors import InputRefused
 from pipelines.extract import SourceUnit
 from pipelines.link_table import format_of
 from pipelines.stage import StagePlan, committed
+from pipelines.suppression_list import content_of
 from pipelines.workflow import Workflow, as_plain
 from schemas.reasons import Stage
 
@@ -98,6 +99,8 @@ def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
     """Return the plan of a run. Each fingerprint covers the stage's config, its code's versions and its inputs'."""
     network = as_plain(workflow.network)
     network.pop("connect_to")  # where a name is dialled does not change what it is asked for
+    # A list only takes away: what was fetched before it grew need not be fetched again, for selection asks it too.
+    opt_out = network.pop("opt_out")
     stages: list[StagePlan] = []
 
     def add(stage: Stage, **covers: Any) -> str:
@@ -147,6 +150,8 @@ def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
         Stage.SELECT,
         version=select.VERSION,
         select=as_plain(workflow.select),
+        opt_out=opt_out,
+        lists=[content_of(listed) for listed in (workflow.network.opt_out, workflow.select.takedowns)],
         filters=_versions(workflow.select.filters),
         screen=screened,
         fetch=fetched,

@@ -45,6 +45,7 @@ REASON_TEXTS: Final[dict[Reason, str]] = {
     Reason.ROBOTS_DISALLOWED: "The host's robots.txt does not allow this address to be fetched.",
     Reason.ROBOTS_UNREACHABLE: "The host's robots.txt could not be had, so nothing was fetched from it.",
     Reason.OPTED_OUT: "The publisher says that this may not be used for text and data mining.",
+    Reason.OPT_OUT_LISTED: "An opt-out list of this workflow names the image, its page or a host.",
     Reason.ADDRESS_REFUSED: "The host's network address is not a public one.",
     Reason.HOST_UNRESOLVED: "The host's name leads to no network address.",
     Reason.CONNECTION_FAILED: "The host could not be connected to, or the connection broke.",

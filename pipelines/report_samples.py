@@ -30,7 +30,7 @@ THUMBNAIL_SIDE: Final = 160
 
 _QUALITIES: Final = (70, 50, 30)
 _THUMBNAIL_BYTES: Final = 9_000  # 60 kept and 12 of each reason then stay under 3 MB as base64
-_HIDDEN: Final = frozenset({Reason.TAKEDOWN, Reason.PAGE_IDENTIFIER})  # nothing but the id is shown
+_HIDDEN: Final = frozenset({Reason.TAKEDOWN, Reason.OPT_OUT_LISTED, Reason.PAGE_IDENTIFIER})  # the id alone is shown
 _WITHHELD: Final = _HIDDEN | {Reason.CAPTION_IDENTIFIER, Reason.URL_IDENTIFIER}  # no text and no picture
 _LONGEST_ADDRESS: Final = 80
 

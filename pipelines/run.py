@@ -22,6 +22,7 @@ from pipelines.ledger import ledger_of
 from pipelines.plan import RunPlan, find_sources, plan_run
 from pipelines.report import write_report
 from pipelines.stage import Attempt, Committed, StagePlan, committed, new_attempt
+from pipelines.suppression_list import ListFile, compile_list
 from pipelines.workflow import Crawl, Workflow, as_plain
 from schemas.reasons import Outcome, Stage
 from schemas.records import ClusterRow, ImageRow, ScreenedRow
@@ -97,6 +98,7 @@ class Run:
         self._options = options
         self._network = workflow.network
         self._crawl = workflow.sources.crawl
+        self._opt_outs = self._takedowns = ListFile()
         self._done: dict[Stage, Committed] = {}
 
     def plan(self) -> RunPlan:
@@ -118,6 +120,7 @@ class Run:
             StageFailed: a stage could not finish; what is committed stays.
         """
         plan = self.plan()
+        self._compile_lists()
         record = RunRecord(
             workflow=as_plain(self._workflow),
             fingerprints={stage.stage: stage.fingerprint for stage in plan.stages},
@@ -144,6 +147,12 @@ class Run:
         )
         write_report(self._out, self._workflow.name, self._done, manifest)
         return manifest
+
+    def _compile_lists(self) -> None:
+        radius = self._workflow.dedupe.radius
+        opt_out, takedowns = self._workflow.network.opt_out, self._workflow.select.takedowns
+        self._opt_outs = compile_list(opt_out, self._out, key="network.opt_out", radius=radius)
+        self._takedowns = compile_list(takedowns, self._out, key="select.takedowns", radius=radius)
 
     def _serve_embedded_web(self, plan: RunPlan, stack: ExitStack) -> None:
         """Start the embedded web where a stage is still to ask it for something."""
@@ -176,7 +185,7 @@ class Run:
     def _run_crawl(self, attempt: Attempt, plan: RunPlan) -> Committed:
         del plan
         assert self._crawl is not None
-        return attempt.commit(crawl.run_crawl(attempt, self._crawl, self._network))
+        return attempt.commit(crawl.run_crawl(attempt, self._crawl, self._network, self._opt_outs))
 
     def _run_extract(self, attempt: Attempt, plan: RunPlan) -> Committed:
         units = [file.unit for file in plan.files]
@@ -209,6 +218,7 @@ class Run:
                 network=self._network,
                 settings=self._workflow.fetch,
                 partitions=partitions_for(kept),
+                opt_outs=self._opt_outs,
             ),
             total=kept,
             unit="images",
@@ -231,12 +241,13 @@ class Run:
             ("images", ImageRow, self._done[Stage.FETCH].paths("images")),
             ("clusters", ClusterRow, self._done[Stage.DEDUPE].paths("clusters")),
         ]
+        rules = select.SelectRules(self._workflow.select, self._opt_outs, self._takedowns)
         done = attempt.run(
             lambda p: select.expand(
                 p,
                 inputs,
                 place=attempt.place,
-                select=self._workflow.select,
+                rules=rules,
                 partitions=partitions_for(rows),
             ),
             total=rows,

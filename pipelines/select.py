@@ -17,11 +17,12 @@ import apache_beam as beam
 from filters.caption_caps import CaptionCap, FirstOfEach, caption_caps
 from pipelines.cluster_winner import choose, over_cap, rank
 from pipelines.exchange import Exchange, Slice, group, read_slices, write_slices
-from pipelines.outcome import decide
+from pipelines.outcome import Lists, decide
 from pipelines.parts import AttemptPlace, Done, PartWriter, write_part
 from pipelines.progress import ProgressNotes
 from pipelines.screen import Regroup
 from pipelines.stage import outcome_tallies
+from pipelines.suppression_list import NOTHING_LISTED, ListFile
 from pipelines.workflow import Select
 from schemas.identity import partition_of
 from schemas.reasons import Outcome
@@ -34,6 +35,14 @@ Onward = Callable[[Chosen], int]
 """Which partition of the next step a sample goes to."""
 
 
+class SelectRules(NamedTuple):
+    """Everything a candidate is held against."""
+
+    select: Select
+    opt_outs: ListFile = NOTHING_LISTED
+    takedowns: ListFile = NOTHING_LISTED
+
+
 def key_range(key: str, partitions: int) -> int:
     """Return the partition of a sample key (hex) such that partitions in order hold keys in order."""
     return int(key[:8], 16) * partitions >> 32
@@ -42,9 +51,9 @@ def key_range(key: str, partitions: int) -> int:
 class JoinPartition(beam.DoFn):
     """Decides the candidates of one partition of image URLs, but for those that contend with duplicates."""
 
-    def __init__(self, place: AttemptPlace, select: Select, contenders: Exchange) -> None:
+    def __init__(self, place: AttemptPlace, rules: SelectRules, contenders: Exchange) -> None:
         self._place = place
-        self._select = select
+        self._rules = rules
         self._contenders = contenders
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
@@ -55,11 +64,12 @@ class JoinPartition(beam.DoFn):
             pieces[piece.source].append(piece)
         images = {row.image_url: row for row in read_slices(pieces["images"], ImageRow)}
         clusters = {row.image_url: row for row in read_slices(pieces["clusters"], ClusterRow)}
+        lists = Lists(self._rules.opt_outs.load(), self._rules.takedowns.load())
         notes = ProgressNotes(self._place.path)
         contenders: list[Contender] = []
         outcomes: list[OutcomeRow] = []
         for row in read_slices(pieces["screened"], ScreenedRow):
-            decided = decide(row, images.get(row.image_url), clusters.get(row.image_url), self._select)
+            decided = decide(row, images.get(row.image_url), clusters.get(row.image_url), self._rules.select, lists)
             if isinstance(decided, Contender):
                 contenders.append(decided)
             else:
@@ -160,7 +170,7 @@ def expand(
     inputs: list[tuple[str, type, list[str]]],
     *,
     place: AttemptPlace,
-    select: Select,
+    rules: SelectRules,
     partitions: int,
 ) -> beam.PCollection[Done]:
     """Wire the stage. ``inputs`` are (name, record, paths) of the screened, images and clusters tables."""
@@ -171,13 +181,13 @@ def expand(
         regrouped.append(parts | f"regroup {name}" >> beam.ParDo(Regroup(exchange, source=name)))
     contenders = Exchange(place.exchange, Contender, by_cluster, partitions)
     joined = group(regrouped | "tables" >> beam.Flatten(), "meet image") | "decide" >> beam.ParDo(
-        JoinPartition(place, select, contenders)
+        JoinPartition(place, rules, contenders)
     ).with_outputs("done", "handles")
-    caps = caption_caps(max_same=select.max_same_caption, max_near=select.max_near_captions)
+    caps = caption_caps(max_same=rules.select.max_same_caption, max_near=rules.select.max_near_captions)
     onwards: list[Onward] = [partial(by_capped_caption, cap=cap, partitions=partitions) for cap in caps]
     onwards.append(partial(in_key_order, partitions=partitions))
     chosen = group(joined.handles, "meet cluster") | "choose" >> beam.ParDo(
-        ChoosePartition(place, select.captions, parts_from=partitions, onward=onwards[0])
+        ChoosePartition(place, rules.select.captions, parts_from=partitions, onward=onwards[0])
     ).with_outputs("done", "handles")
     reports = [joined.done, chosen.done]
     for number, (cap, onward) in enumerate(zip(caps, onwards[1:], strict=True), start=2):

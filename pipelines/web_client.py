@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
 from filters.rights import refused, response_consent
+from filters.suppression import CHANNEL as LIST_CHANNEL
+from filters.suppression import SuppressionTable
 from filters.url import host_of, normalize, origin_of, why_refused
 from pipelines.host_pace import HostPace, retry_after
 from pipelines.http_exchange import REDIRECTS, Answer, Headers, HttpExchange, Wanted, failure
@@ -19,6 +21,9 @@ from schemas.reasons import NO_REASON, Reason
 from schemas.records import Consent
 
 __all__ = ["Fetched", "Network", "WebClient"]
+
+OPT_OUTS: Final = frozenset({Reason.OPTED_OUT, Reason.OPT_OUT_LISTED})
+"""Refusals of the use of what a URL leads to, by whoever spoke for it."""
 
 _ROBOTS_REDIRECTS: Final = 10
 """Redirects followed for a robots.txt. RFC 9309, section 2.3.1.2, asks for at least five."""
@@ -52,14 +57,15 @@ class WebClient:
     """Fetches pages and images. An asynchronous context manager; `get` may be called any number of times at once.
 
     Within one client a host keeps its pace and its failures are counted, each site's files are asked for once, and
-    nothing that was refused for its use is requested again.
+    nothing that was refused for its use is requested again. What ``opt_outs`` names is not requested at all.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, opt_outs: SuppressionTable | None = None) -> None:
         wrong = network.refusal()
         if wrong is not None:
             raise ValueError(wrong)
         self._network = network
+        self._opt_outs = opt_outs
         self._opted_out: dict[str, Fetched] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -101,7 +107,7 @@ class WebClient:
                 answer, seconds = await self._hop(target, accept, seconds, hops, consents)
                 if listen is not None and answer.reason == NO_REASON and answer.status not in REDIRECTS:
                     answer = _heard(answer, await listen(answer.body), consents)
-                if answer.reason == Reason.OPTED_OUT:
+                if answer.reason in OPT_OUTS:
                     return self._remember(_ended(url, target, answer, consents, hops))
             if answer.status not in REDIRECTS:
                 return _ended(url, target, answer, consents, hops)
@@ -109,6 +115,9 @@ class WebClient:
             if isinstance(following, Answer):
                 return _ended(url, target, following, consents, hops)
             target = following
+
+    def _listed(self, target: str) -> str:
+        return self._opt_outs.url(target) if self._opt_outs is not None else ""
 
     def _turn(self, target: str) -> asyncio.Lock:
         """Return the lock of one URL; it is gone when nobody holds it or waits for it."""
@@ -130,6 +139,9 @@ class WebClient:
 
         Return the answer, which is a refusal where the site or the response refuses, and the time left.
         """
+        listed = self._listed(target)
+        if listed:
+            return _heard(failure(Reason.OPT_OUT_LISTED, ""), [listed_consent(listed)], consents), seconds
         origin = origin_of(target)
         path = target[len(origin) :]
         policy = self._policies.known(origin) or await self._policies.of(origin)
@@ -218,14 +230,53 @@ class WebClient:
             following = _next_hop(answer, hops[-1], hops, _ROBOTS_REDIRECTS)
             if isinstance(following, Answer):
                 return following
+            if self._listed(following):
+                return answer._replace(reason=Reason.REDIRECT_REFUSED, detail=LIST_CHANNEL)
             hops.append(following)
 
 
 def _heard(answer: Answer, said: Sequence[Consent], consents: list[Consent]) -> Answer:
     """Add to the evidence ``consents`` what was said; return the answer, a refusal where anything said refuses."""
     consents.extend(said)
-    channels = ", ".join(consent.channel for consent in said if not consent.allowed)
-    return answer._replace(reason=Reason.OPTED_OUT, detail=channels) if channels else answer
+    refusal = refusal_of(said)
+    return answer if refusal is None else answer._replace(reason=refusal.reason, detail=refusal.detail)
+
+
+class Refusal(NamedTuple):
+    """A refusal of use: `Reason.OPTED_OUT` with its channels, or `Reason.OPT_OUT_LISTED` with the list's entry."""
+
+    reason: Reason
+    detail: str
+
+
+def refusal_of(said: Sequence[Consent]) -> Refusal | None:
+    """Return the refusal in what was said, or None."""
+    refusals = [consent for consent in said if not consent.allowed]
+    if not refusals:
+        return None
+    if refusals[0].channel == LIST_CHANNEL:
+        return Refusal(Reason.OPT_OUT_LISTED, refusals[0].value[:500])
+    return Refusal(Reason.OPTED_OUT, ", ".join(consent.channel for consent in refusals))
+
+
+def listed_consent(evidence: str) -> Consent:
+    """Return what a suppression list says as consent evidence."""
+    return Consent(LIST_CHANNEL, evidence, allowed=False)
+
+
+def heard(found: Fetched, said: Sequence[Consent]) -> Fetched:
+    """Return what was had with what is said on its use: a refusal, without its body, where that refuses."""
+    refusal = refusal_of(said)
+    consent = (*found.consent, *said)
+    if refusal is None:
+        return found._replace(consent=consent)
+    return found._replace(consent=consent, reason=refusal.reason, detail=refusal.detail, body=b"")
+
+
+def listed(url: str, evidence: str) -> Fetched:
+    """Return the refusal of a URL that was not asked for because a list names what shows it."""
+    found = Fetched(url, url, _now(), "", None, (), b"", NO_REASON, "", (), ())
+    return heard(found, [listed_consent(evidence)])
 
 
 def _next_hop(answer: Answer, target: str, hops: list[str], limit: int) -> str | Answer:

@@ -13,6 +13,7 @@ from filters.caption_engine import CaptionRules
 from filters.caption_safety import CaptionSafety
 from filters.image import ImageFilter, default_filters
 from filters.near_duplicates import DuplicateRules
+from filters.suppression import Suppression
 from pipelines.decoder import ImageSettings
 from pipelines.download_shards import Download
 from pipelines.errors import InputRefused
@@ -53,14 +54,6 @@ class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     embedded_web: EmbeddedWebSource | None = None
 
 
-class Takedowns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What must not be in a release: image or page URLs, hosts, sha256 of image bytes as fetched or as stored."""
-
-    urls: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-    sha256: tuple[str, ...] = ()
-
-
 class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Thresholds on images, in the order given; what to do where a score is unknown; takedowns.
 
@@ -75,7 +68,7 @@ class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     filters: tuple[ImageFilter, ...] = msgspec.field(default_factory=default_filters)
     on_unknown: str = "drop"
-    takedowns: Takedowns = Takedowns()
+    takedowns: Suppression = Suppression()
     captions: Literal["best", "list", "each"] = "best"
     max_same_caption: int | None = None
     max_near_captions: int | None = None

@@ -75,6 +75,7 @@ class Reason(StrEnum):
     ROBOTS_DISALLOWED = "robots_disallowed"
     ROBOTS_UNREACHABLE = "robots_unreachable"
     OPTED_OUT = "opted_out"
+    OPT_OUT_LISTED = "opt_out_listed"
     ADDRESS_REFUSED = "address_refused"
     HOST_UNRESOLVED = "host_unresolved"
     CONNECTION_FAILED = "connection_failed"

@@ -27,6 +27,7 @@ NOT_ON_THE_WEB: tuple[tuple[Reason, str], ...] = (
         "only a resident number leads to it, and none may be written, here as little as elsewhere",
     ),
     (Reason.URL_IDENTIFIER, "the same"),
+    (Reason.OPT_OUT_LISTED, "the demo has no opt-out list; tests/pipelines/test_fetch.py and test_crawl.py have"),
     (Reason.CAPTION_TRANSLATED, "its filter is not among the defaults: a workflow that wants it names it"),
     (Reason.NEAR_EVALUATION_IMAGE, "the demo has no evaluation set; tests/e2e/test_captions.py gives it one"),
     (Reason.EVALUATION_CAPTION, "the same"),

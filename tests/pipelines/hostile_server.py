@@ -104,12 +104,12 @@ def network(server: Server | None = None, **changes) -> Network:
 
 
 def fetch(
-    routes: dict[str, Answer], *urls: str, accept: str = IMAGE, tls=None, **changes
+    routes: dict[str, Answer], *urls: str, accept: str = IMAGE, tls=None, opt_outs=None, **changes
 ) -> tuple[list[Fetched], Server]:
     """Fetch ``urls`` one after the other with one client from a server of ``routes``."""
 
     async def run() -> tuple[list[Fetched], Server]:
-        async with Server(routes, tls) as server, WebClient(network(server, **changes)) as client:
+        async with Server(routes, tls) as server, WebClient(network(server, **changes), opt_outs) as client:
             found = [await client.get(url, accept=accept) for url in urls]
         return found, server
 

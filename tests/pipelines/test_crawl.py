@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
+from filters.suppression import Suppression
 from pipelines.crawl import Scope, Visit, first_frontier, next_frontier, run_crawl
 from pipelines.extract import SourceUnit, extract_unit
 from pipelines.parts import read_rows
+from pipelines.suppression_list import NOTHING_LISTED, compile_list
 from pipelines.workflow import Crawl
 from schemas.reasons import Reason
 from schemas.records import PageRow
@@ -148,9 +150,9 @@ def serving(routes):
         loop.close()
 
 
-def crawled(attempt, crawl, server, **changes):
+def crawled(attempt, crawl, server, opt_outs=NOTHING_LISTED, **changes):
     """Crawl; return the report and the page rows by URL."""
-    done = run_crawl(attempt, crawl, network(server, **changes))
+    done = run_crawl(attempt, crawl, network(server, **changes), opt_outs)
     folder = Path(attempt.plan.folder)
     rows = [row for part in done.parts if part.table == "pages" for row in read_rows(str(folder / part.path), PageRow)]
     assert len({row.page_url for row in rows}) == len(rows)
@@ -236,3 +238,18 @@ def test_a_host_that_is_not_there_is_told(attempt):
 def test_no_seeds_no_crawl(attempt):
     done = run_crawl(attempt, Crawl(), network(None))
     assert (done.parts, done.tallies) == ([], [])
+
+
+def test_pages_and_hosts_on_an_opt_out_list_are_not_asked_for_and_have_a_row(tmp_path, attempt):
+    listed = Suppression(urls=("https://a.kr/1",), hosts=("b.kr",))
+    opt_outs = compile_list(listed, str(tmp_path), key="network.opt_out", radius=6)
+    crawl = Crawl(seeds=("http://a.kr/", "http://www.b.kr/"), depth=1)
+    with serving(ROUTES) as server:
+        _, rows = crawled(attempt, crawl, server, opt_outs)
+    refused = {url: row.detail for url, row in rows.items() if row.reason == Reason.OPT_OUT_LISTED}
+    assert refused == {
+        "http://a.kr/1": "url a.kr/1 (network.opt_out.urls:1)",
+        "http://www.b.kr/": "host b.kr (network.opt_out.hosts:1)",
+    }
+    assert "a.kr/1" not in server.requests
+    assert not [asked for asked in server.requests if "b.kr" in asked]

@@ -7,6 +7,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
 
+from filters.suppression import Suppression
 from pipelines import fetch
 from pipelines.decoded import Decoded, ImageSettings
 from pipelines.decoder import DecoderPool
@@ -22,12 +23,15 @@ from pipelines.fetch import (
     by_place,
     fetch_all,
     image_row,
+    one_a_url,
 )
 from pipelines.link_table import LinkTable
 from pipelines.parts import AttemptPlace, read_rows, write_part
+from pipelines.pixels import process
 from pipelines.progress import ProgressNotes
 from pipelines.runner import make_pipeline
 from pipelines.storage import read_range
+from pipelines.suppression_list import NOTHING_LISTED, compile_list
 from pipelines.tar import TarWriter
 from pipelines.web_client import Fetched
 from schemas.identity import fingerprint, sha256_hex
@@ -137,14 +141,16 @@ def names(data):
         return tar.getnames()
 
 
-def fetched(urls, folder, routes=ROUTES, **changes):
+def fetched(urls, folder, routes=ROUTES, opt_outs=None, **changes):
     """Fetch from a server of ``routes``; return the rows and the staging tar."""
     staging = io.BytesIO()
 
     async def run():
         tar = TarWriter(staging)
         async with Server(dict(routes)) as server, DecoderPool(SETTINGS) as pool:
-            rows = await fetch_all(urls, network(server, **changes), pool, tar, ProgressNotes(str(folder)))
+            wanted = one_a_url(url if isinstance(url, Wanted) else Wanted(url) for url in urls)
+            notes = ProgressNotes(str(folder))
+            rows = await fetch_all(wanted, network(server, **changes), opt_outs, pool, tar, notes)
         tar.close()
         return rows, server
 
@@ -205,6 +211,47 @@ def test_an_image_that_refuses_training_inside_is_not_stored_and_not_asked_for_b
     assert server.requests.count("a.kr/1.jpg") == 1
 
 
+def listing(folder, **suppression):
+    return compile_list(Suppression(**suppression), str(folder), key="network.opt_out", radius=6)
+
+
+def test_what_an_opt_out_list_names_is_not_asked_for_or_not_stored(tmp_path):
+    phash = process(picture(2, "PNG"), SETTINGS).phash
+    near = f"{int(phash, 16) ^ 0b111111:016x}"
+    held = listing(
+        tmp_path, urls=("http://b.kr/1.jpg",), hosts=("c.kr",), sha256=(sha256_hex(picture(1)),), phash=(near,)
+    )
+    urls = ["http://a.kr/1.jpg", "http://a.kr/2.png", "http://b.kr/1.jpg", "http://www.c.kr/1.jpg", "http://d.kr/1.jpg"]
+    routes = ROUTES | {"d.kr/1.jpg": redirect("http://a.kr/1.jpg")}
+    rows, staging, server = fetched(urls, tmp_path, routes, held.load())
+    assert {row.image_url: row.detail for row in rows} == {
+        urls[0]: f"sha256 {sha256_hex(picture(1))} (network.opt_out.sha256:1)",
+        urls[1]: f"phash {near}, 6 bits from {phash} (network.opt_out.phash:1)",
+        urls[2]: "url b.kr/1.jpg (network.opt_out.urls:1)",
+        urls[3]: "host c.kr (network.opt_out.hosts:1)",
+        urls[4]: f"sha256 {sha256_hex(picture(1))} (network.opt_out.sha256:1)",
+    }
+    for row in rows:
+        assert (row.reason, row.staging_length) == (Reason.OPT_OUT_LISTED, 0)
+        assert row.consent[-1] == Consent("opt-out list", row.detail, allowed=False)
+    assert names(staging) == []
+    assert server.requests.count("a.kr/1.jpg") == 1
+    assert not [asked for asked in server.requests if asked.startswith(("b.kr", "www.c.kr"))]
+
+
+def test_an_image_that_only_listed_pages_show_is_not_asked_for(tmp_path):
+    why = "host b.kr (list.txt:1)"
+    wanted = [
+        Wanted("http://a.kr/1.jpg", listed=why),
+        Wanted("http://a.kr/1.jpg"),
+        Wanted("http://a.kr/2.png", listed=why),
+        Wanted("http://a.kr/2.png", listed="url b.kr/x (list.txt:2)"),
+    ]
+    rows, _, server = fetched(wanted, tmp_path)
+    assert [(row.reason, row.detail) for row in rows] == [("", ""), (Reason.OPT_OUT_LISTED, why)]
+    assert "a.kr/2.png" not in server.requests
+
+
 # The stage
 
 
@@ -224,6 +271,17 @@ def test_only_the_urls_of_kept_candidates_are_wanted_each_once(tmp_path, screene
         Wanted("http://a.kr/1.jpg"),
         Wanted("http://a.kr/4.jpg", "/d/0.tar", 9),
     ]
+
+
+def test_a_listed_page_s_images_are_wanted_with_the_evidence(tmp_path, screened):
+    place = AttemptPlace(str(tmp_path), "attempt-1")
+    rows = [screened._replace(image_url="http://a.kr/1.jpg", page_url=f"http://{page}.kr/") for page in ("b", "c")]
+    part = write_part(place, "screened", 0, ScreenedRow, rows)
+    regroup = RegroupWanted(Exchange(place.exchange, Wanted, by_host, 8), listing(tmp_path, hosts=("c.kr",)))
+    pieces = [piece for _, piece in regroup.process(str(tmp_path / part.path))]
+    evidence = "host c.kr (network.opt_out.hosts:1)"
+    wanted = Wanted("http://a.kr/1.jpg")
+    assert sorted(read_slices(pieces, Wanted)) == [wanted, wanted._replace(listed=evidence)]
 
 
 def test_a_host_is_in_one_partition():
@@ -289,10 +347,10 @@ def test_a_screen_that_kept_nothing_asks_nobody(tmp_path, screened, outcomes):
 # Images that are there already
 
 
-def read_there(tmp_path, wanted, settings=SETTINGS):
+def read_there(tmp_path, wanted, settings=SETTINGS, opt_outs=NOTHING_LISTED):
     place = AttemptPlace(str(tmp_path), "attempt-1")
     ((_, piece),) = Exchange(place.exchange, Wanted, by_place, 1).write(wanted)
-    do_fn = ReadPartition(place, settings, first=8)
+    do_fn = ReadPartition(place, settings, opt_outs, first=8)
     do_fn.setup()
     try:
         (done,) = do_fn.process((0, [piece]))
@@ -353,3 +411,19 @@ def test_a_downloaded_image_that_refuses_training_is_refused(tmp_path):
     _, (image,) = read_there(tmp_path, [Wanted(row.link.url, row.source, row.offset)])
     assert image.reason == Reason.OPTED_OUT
     assert [evidence.allowed for evidence in image.consent] == [False]
+
+
+def test_a_downloaded_image_that_an_opt_out_list_names_is_refused(tmp_path):
+    shard = write_download(tmp_path / "out", "webdataset", [sample(n, picture(n)) for n in range(4)])
+    wanted = [Wanted(row.link.url, row.source, row.offset) for row in read_shard(shard, LinkTable(path="x"))]
+    wanted[3] = wanted[3]._replace(listed="host b.kr (list.txt:1)")
+    held = listing(tmp_path, urls=(wanted[0].image_url,), sha256=(sha256_hex(picture(1)),))
+    done, images = read_there(tmp_path, wanted, opt_outs=held)
+    assert [image.detail.partition(" ")[0] for image in images] == ["url", "sha256", "", "host"]
+    assert [image.reason for image in images] == [
+        Reason.OPT_OUT_LISTED,
+        Reason.OPT_OUT_LISTED,
+        "",
+        Reason.OPT_OUT_LISTED,
+    ]
+    assert dict(done.tallies) == {"in": 4, "keep": 1, "drop:opt_out_listed": 3}

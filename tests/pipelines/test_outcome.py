@@ -1,8 +1,10 @@
 import pytest
 
 from filters.image import ImageBlank, ImageMinSide
-from pipelines.outcome import decide, judge_image, outcome_row, taken_down
-from pipelines.workflow import Select, Takedowns
+from filters.suppression import Suppression
+from pipelines.outcome import Lists, decide, judge_image, named_by, outcome_row
+from pipelines.suppression_list import compile_list
+from pipelines.workflow import Select
 from schemas.reasons import Reason, Stage
 from schemas.records import Contender, Score, Verdict
 
@@ -82,34 +84,45 @@ def test_the_first_filter_that_drops_names_the_reason_and_every_filter_is_told(i
     assert judge_image(image, (ImageBlank(), ImageMinSide(min_side=301)), "drop")[0] == Reason.UNKNOWN
 
 
-@pytest.mark.parametrize(
-    ("takedowns", "named"),
-    [
-        (Takedowns(urls=("http://a.test/1.jpg",)), "http://a.test/1.jpg"),
-        (Takedowns(urls=("http://final.test/1.jpg",)), "http://final.test/1.jpg"),
-        (Takedowns(urls=("http://page.test/",)), "http://page.test/"),
-        (Takedowns(hosts=("a.test",)), "a.test"),
-        (Takedowns(hosts=("final.test",)), "final.test"),
-        (Takedowns(hosts=("page.test",)), "page.test"),
-        (Takedowns(sha256=("a" * 64,)), "a" * 64),
-        (Takedowns(sha256=("b" * 64,)), "b" * 64),
-        (Takedowns(), ""),
-        (Takedowns(urls=("http://a.test/",), hosts=("test",), sha256=("c" * 64,)), ""),
-    ],
-)
-def test_a_takedown_names_urls_hosts_and_bytes(screened, image, cluster, takedowns, named):
+NAMED = [
+    (Suppression(urls=("http://a.test/1.jpg",)), "url a.test/1.jpg (list.urls:1)"),
+    (Suppression(urls=("http://b.test/", "HTTPS://A.test:443/./1.jpg#top")), "url a.test/1.jpg (list.urls:2)"),
+    (Suppression(urls=("http://final.test/1.jpg",)), "url final.test/1.jpg (list.urls:1)"),
+    (Suppression(urls=("http://page.test/",)), "url page.test/ (list.urls:1)"),
+    (Suppression(hosts=("a.test",)), "host a.test (list.hosts:1)"),
+    (Suppression(hosts=("final.test",)), "host final.test (list.hosts:1)"),
+    (Suppression(hosts=("page.test",)), "host page.test (list.hosts:1)"),
+    (Suppression(sha256=("a" * 64,)), f"sha256 {'a' * 64} (list.sha256:1)"),
+    (Suppression(sha256=("B" * 64,)), f"sha256 {'b' * 64} (list.sha256:1)"),
+    (Suppression(phash=("8" * 15 + "b",)), f"phash {'8' * 15}b, 2 bits from {'8' * 16} (list.phash:1)"),
+    (Suppression(phash=("8" * 14 + "77",)), ""),
+    (Suppression(), ""),
+    (Suppression(urls=("http://a.test/",), hosts=("1.a.test",), sha256=("c" * 64,)), ""),
+]
+
+
+def lists(suppression, folder):
+    return compile_list(suppression, str(folder), key="list", radius=2).load()
+
+
+@pytest.mark.parametrize(("suppression", "named"), NAMED)
+def test_a_list_names_urls_hosts_bytes_and_pictures(tmp_path, screened, image, cluster, suppression, named):
     row = screened._replace(page_url="http://page.test/")
-    moved = image._replace(final_url="http://final.test/1.jpg")
-    assert taken_down(row, moved, takedowns) == named
-    found = decide(row, moved, cluster, Select(filters=(), takedowns=takedowns))
-    if named:
-        assert (found.stage, found.outcome, found.reason, found.detail) == (Stage.SELECT, "drop", "takedown", named)
-    else:
-        assert isinstance(found, Contender)
+    moved = image._replace(final_url="http://final.test/1.jpg", phash="8" * 16)
+    held = lists(suppression, tmp_path)
+    assert named_by(row, moved, held) == named
+    for reason, both in ((Reason.TAKEDOWN, Lists(takedowns=held)), (Reason.OPT_OUT_LISTED, Lists(opt_outs=held))):
+        found = decide(row, moved, cluster, NO_FILTERS, both)
+        if named:
+            assert (found.stage, found.outcome, found.reason, found.detail) == (Stage.SELECT, "drop", reason, named)
+        else:
+            assert isinstance(found, Contender)
 
 
-def test_a_candidate_without_a_page_is_asked_about_by_its_image_alone(screened, image):
-    assert taken_down(screened._replace(page_url=""), image, Takedowns(hosts=("",))) == ""
+@pytest.mark.parametrize("page", ["", "no page", "http://", "//x", "http://[::1"])
+def test_a_candidate_without_a_page_is_asked_about_by_its_image_alone(tmp_path, screened, image, page):
+    held = lists(Suppression(hosts=("b.test",)), tmp_path)
+    assert named_by(screened._replace(page_url=page), image, held) == ""
 
 
 def test_an_outcome_carries_where_the_candidate_was_found(screened):

@@ -148,6 +148,7 @@ def test_the_stages_stand_in_the_order_they_run(workflow, warc):
         ("select.on_unknown", "keep", ["select", "pack"]),
         ("select.filters", (), ["select", "pack"]),
         ("select.takedowns.hosts", ("b.kr",), ["select", "pack"]),
+        ("network.opt_out.hosts", ("b.kr",), ["select", "pack"]),
         ("dedupe.radius", 5, ["dedupe", "select", "pack"]),
         ("fetch.max_side", 256, ["fetch", "dedupe", "select", "pack"]),
         ("screen.on_unknown", "keep", AFTER_SCREEN),
@@ -171,6 +172,16 @@ def test_a_changed_source_file_changes_what_is_read_from_it_and_not_the_crawl(wo
     assert different(before, grown) == AFTER_CRAWL
     os.utime(warc, (1, 1))
     assert different(grown, fingerprints(workflow)) == AFTER_CRAWL
+
+
+def test_a_list_that_grew_runs_the_selection_and_asks_for_nothing_again(tmp_path, workflow):
+    path = tmp_path / "list.txt"
+    path.write_text("b.kr\n")
+    for key in ("network.opt_out.files", "select.takedowns.files"):
+        listed = changed(workflow, key, (str(path),))
+        before = fingerprints(listed)
+        path.write_text(path.read_text() + "c.kr\n")
+        assert different(before, fingerprints(listed)) == ["select", "pack"]
 
 
 def test_other_columns_of_a_table_are_another_source(tmp_path):

@@ -5,19 +5,22 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters.suppression import Suppression
 from pipelines import select
 from pipelines.cluster_winner import choose
 from pipelines.exchange import write_slices
 from pipelines.parts import AttemptPlace, read_rows, write_part
 from pipelines.select import (
     OrderPartition,
+    SelectRules,
     by_cluster,
     by_image_url,
     key_range,
 )
 from pipelines.stage import Attempt, StagePlan
 from pipelines.storage import join
-from pipelines.workflow import Select, Takedowns
+from pipelines.suppression_list import compile_list
+from pipelines.workflow import Select
 from schemas.records import (
     Chosen,
     ClusterRow,
@@ -85,7 +88,8 @@ def select_all(root, tables, cuts, config):
     ):
         parts = [write_part(attempt.place, name, cut, record, rows[cut::cuts]) for cut in range(cuts)]
         inputs.append((name, record, [join(plan.folder, part.path) for part in parts]))
-    done = attempt.run(lambda p: select.expand(p, inputs, place=attempt.place, select=config, partitions=5))
+    rules = config if isinstance(config, SelectRules) else SelectRules(config)
+    done = attempt.run(lambda p: select.expand(p, inputs, place=attempt.place, rules=rules, partitions=5))
     committed = attempt.commit(done, expected=len(tables[0]))
 
     def rows_of(table, record):
@@ -110,7 +114,8 @@ def test_the_stage_gives_one_outcome_a_candidate_and_samples_in_the_order_of_the
     images = [image._replace(image_url=url, raw_sha256=f"{n}" * 64) for n, url in enumerate(urls)]
     images[7] = images[7]._replace(outcome="drop", reason="timed_out")
     clusters = [cluster._replace(image_url=url, cluster=f"c{n // 2}") for n, url in enumerate(urls[:7])]
-    config = Select(filters=(), takedowns=Takedowns(urls=(urls[6],)))
+    takedowns = compile_list(Suppression(urls=(urls[6],)), str(tmp_path), key="select.takedowns", radius=6)
+    config = SelectRules(Select(filters=()), takedowns=takedowns)
     tables = (rows, images, clusters)
     outcomes, selected, tallies = select_all(tmp_path, tables, 1, config)
     again = select_all(tmp_path, [table[::-1] for table in tables], 3, config)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from filters.suppression import Suppression
+from pipelines.suppression_list import compile_list
 from pipelines.web_client import Network, WebClient
 from schemas.reasons import Reason
 from schemas.records import Consent
@@ -695,3 +697,37 @@ def test_evidence_of_every_hop_is_kept_once():
     }
     (found,), _ = fetch(routes, "http://a.kr/1")
     assert [consent.value[:9] for consent in found.consent] == ["HTTP 404", "allow sha", "0"]
+
+
+# Opt-out lists
+
+
+def listed(folder, **suppression):
+    return compile_list(Suppression(**suppression), str(folder), key="network.opt_out", radius=6).load()
+
+
+def test_what_a_list_names_is_not_asked_for_and_its_host_not_even_for_its_files(tmp_path):
+    routes = {"/x.jpg": reply(200, BODY), "/y.jpg": reply(200, BODY)}
+    opt_outs = listed(tmp_path, urls=("https://a.kr/x.jpg",), hosts=("b.kr",))
+    urls = ("http://a.kr/x.jpg", "http://img.b.kr/y.jpg", "http://a.kr/y.jpg")
+    found, server = fetch(routes, *urls, opt_outs=opt_outs)
+    assert [f.reason for f in found] == [Reason.OPT_OUT_LISTED, Reason.OPT_OUT_LISTED, ""]
+    evidence = "url a.kr/x.jpg (network.opt_out.urls:1)"
+    assert (found[0].detail, found[0].consent) == (evidence, (Consent("opt-out list", evidence, allowed=False),))
+    assert (found[0].status, found[0].hops) == (None, ())
+    assert found[0].fetched_at
+    assert server.requests == ["a.kr/robots.txt", "a.kr/y.jpg"]
+
+
+def test_a_redirect_to_what_a_list_names_is_not_followed(tmp_path):
+    routes = {"a.kr/x.jpg": redirect("http://img.b.kr/y.jpg"), "b.kr/y.jpg": reply(200, BODY)}
+    found, server = fetch(routes, *["http://a.kr/x.jpg"] * 2, opt_outs=listed(tmp_path, hosts=("b.kr",)))
+    assert {f.reason for f in found} == {Reason.OPT_OUT_LISTED}
+    assert server.requests == ["a.kr/robots.txt", "a.kr/x.jpg"]
+
+
+def test_a_robots_file_that_moved_to_a_listed_host_is_unreachable(tmp_path):
+    routes = {"a.kr/robots.txt": redirect("http://b.kr/robots.txt"), "/x.jpg": reply(200, BODY)}
+    (found,), server = fetch(routes, "http://a.kr/x.jpg", opt_outs=listed(tmp_path, hosts=("b.kr",)))
+    assert found.reason == Reason.ROBOTS_UNREACHABLE
+    assert server.requests == ["a.kr/robots.txt"]
