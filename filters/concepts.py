@@ -7,8 +7,9 @@ homograph counts only where the caption says which word it is (배 beside 과수
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import accumulate
 from operator import itemgetter
@@ -87,27 +88,33 @@ def parse_lexicon(name: str, text: str) -> tuple[Concept, ...]:
 
     The first line is ``# concepts``, ``version N``, ``category C`` with tabs between, the second the column names.
     Columns: name; aliases; homographs; context words, ``!`` before those that exclude; unrelated endings. ``|`` stands
-    between the words of a cell.
+    between the words of a cell. A name holds no comma: samples list their concepts with commas between.
 
     Raises:
-        ValueError: a wrong header or version, a wrong number of columns, an empty or repeated name, or a context
-            without a homograph; the message names the file and line.
+        ValueError: a wrong header or version, a wrong number of columns, an empty or repeated name or one with a
+            comma, an empty spelling, or a context without a homograph; the message names the file and line.
     """
-    lines = text.splitlines()
+    lines = unicodedata.normalize("NFC", text).splitlines()  # captions are NFC
     header = lines[0].split("\t") if lines else []
-    if header[:2] != ["# concepts", f"version {LEXICON_VERSION}"] or not header[2:3]:
-        raise ValueError(f"{name}: the first line must say '# concepts', 'version {LEXICON_VERSION}', 'category …'")
+    category = header[2].removeprefix("category ").strip() if len(header) == 3 else ""
+    if header[:2] != ["# concepts", f"version {LEXICON_VERSION}"] or not category:
+        raise ValueError(
+            f"{name}:1: the line must say '# concepts', 'version {LEXICON_VERSION}', 'category …', with tabs between"
+        )
     if [line.split("\t") for line in lines[1:2]] != [list(_COLUMNS)]:
-        raise ValueError(f"{name}:2: the columns must be {', '.join(_COLUMNS)}")
-    category = header[2].removeprefix("category ")
+        raise ValueError(f"{name}:2: the columns must be {', '.join(_COLUMNS)}, with tabs between")
     concepts: dict[str, Concept] = {}
     for number, line in enumerate(lines[2:], start=3):
         cells = line.split("\t")
-        if len(cells) != len(_COLUMNS) or not cells[0] or cells[0] in concepts:
-            raise ValueError(f"{name}:{number}: wrong number of columns, or an empty or repeated name")
+        if len(cells) != len(_COLUMNS):
+            raise ValueError(f"{name}:{number}: there are {len(cells)} columns and not {len(_COLUMNS)}")
+        if not cells[0].strip() or "," in cells[0] or cells[0] in concepts:
+            raise ValueError(f"{name}:{number}: the name {cells[0]!r} is empty, holds a comma or stands twice")
         aliases, homographs, words, unrelated = (tuple(filter(None, cell.split("|"))) for cell in cells[1:])
         if bool(homographs) != bool(words):
             raise ValueError(f"{name}:{number}: homographs and context words come together")
+        if not all(word.strip("! ") for word in (*aliases, *homographs, *words, *unrelated)):
+            raise ValueError(f"{name}:{number}: a word of {cells[0]} is empty")
         context = tuple(word for word in words if not word.startswith("!"))
         excluding = tuple(word[1:] for word in words if word.startswith("!"))
         concepts[cells[0]] = Concept(cells[0], category, aliases, homographs, context, excluding, unrelated)
@@ -133,9 +140,16 @@ def lexicon() -> tuple[Concept, ...]:
 
 
 @cache
-def shipped_matcher() -> ConceptMatcher:
-    """Return the matcher of the shipped lexicon, built once a process (0.3 s)."""
-    return ConceptMatcher()
+def well_known() -> tuple[str, ...]:
+    """Return the names of entries that everyone in Korea knows, sorted: a report names those that no sample shows."""
+    path = resources.files("filters") / "lexicons" / "concepts" / "well_known.txt"
+    return tuple(sorted(path.read_text(encoding="utf-8").split()))
+
+
+@lru_cache(maxsize=2)
+def concept_matcher(extra: tuple[Concept, ...]) -> ConceptMatcher:
+    """Return the matcher of the shipped lexicon and ``extra``, built once a process (0.3 s)."""
+    return ConceptMatcher(extra)
 
 
 class ConceptMatcher:

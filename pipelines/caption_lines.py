@@ -8,7 +8,7 @@ import msgspec
 
 from filters.caption_engine import CaptionRules, explain_line
 from filters.caption_safety import LONGEST, CaptionSafety, make_safe, redacted, withheld
-from filters.concepts import shipped_matcher
+from filters.concepts import concept_matcher
 from filters.identifiers import find_identifiers
 from schemas.reasons import Outcome
 
@@ -48,7 +48,7 @@ def explain(raw: str) -> CaptionAnswer:
     reason = judged.reason or safe.reason
     concepts: list[str] = []
     if judged.analysis is not None and not reason:
-        concepts = shipped_matcher().match(judged.caption, judged.analysis.tokens)
+        concepts = concept_matcher(()).match(judged.caption, judged.analysis.tokens)
     findings = find_identifiers(raw[:LONGEST])
     return CaptionAnswer(
         raw=redacted(raw, _SAFETY),

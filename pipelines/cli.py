@@ -12,7 +12,7 @@ import msgspec
 
 from pipelines.caption_lines import explain_lines
 from pipelines.dataset import DatasetManifest
-from pipelines.errors import InputRefused, StageFailed
+from pipelines.errors import CheckFailed, InputRefused, StageFailed
 from pipelines.ledger import Ledger
 from pipelines.plan import describe_plan
 from pipelines.run import Run, locked, read_run_record
@@ -170,10 +170,10 @@ def _closing_table(out: str, manifest: DatasetManifest) -> str:
 
 
 def main() -> None:
-    """Run the command line and turn the two ways of ending badly into one line and an exit code."""
+    """Run the command line and turn the ways of ending badly into one line and an exit code."""
     try:
         cli.main(standalone_mode=False)
-    except (InputRefused, StageFailed) as error:
+    except (CheckFailed, InputRefused, StageFailed) as error:
         click.echo(f"harubang: {error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 
-from pipelines import storage
+from pipelines import concept_counts, storage
+from pipelines.concept_counts import ConceptCounts
 from pipelines.errors import StageFailed
 from pipelines.ledger import Ledger
 from pipelines.stage import Committed
@@ -24,10 +26,11 @@ MANIFEST = "manifest.json"
 CARD = "README.md"
 _ENDINGS = {"shards": ".tar", "parquet": ".parquet", "lineage": ".parquet"}
 _IN_ROOT = ("shards", "parquet")
+_MOST_NAMED = 5  # concepts of a category that the card names
 
 
 class DatasetFile(msgspec.Struct, frozen=True):
-    """One file of the dataset: path below ``dataset/``, size in bytes, sha256, samples in it (0 for the card)."""
+    """One file of the dataset: path below ``dataset/``, size in bytes, sha256, samples in it (0: it holds none)."""
 
     path: str
     bytes: int
@@ -70,11 +73,12 @@ def publish(
     name: str,
     licence: str,
     ledger: Ledger,
+    concepts: ConceptCounts,
     stages: dict[str, str],
     version: str,
     downloads: bool = False,
 ) -> DatasetManifest:
-    """Put the packed files in place as ``out/dataset`` and return the manifest.
+    """Put the packed files, the table of concepts and the card in place as ``out/dataset`` and return the manifest.
 
     The new folder is filled beside the old one and swapped in whole. What is there already with the same manifest is
     left alone.
@@ -87,28 +91,36 @@ def publish(
     samples = sum(entry.rows for entry in entries if entry.path.startswith("shards/"))
     root = root_of(entries)
     card = dataset_card(
-        name=name, licence=licence, root=root, samples=samples, ledger=ledger, downloads=downloads
-    ).encode()
+        name=name,
+        licence=licence,
+        root=root,
+        samples=samples,
+        ledger=ledger,
+        concepts=concepts,
+        downloads=downloads,
+    )
+    written = {CARD: card.encode(), concept_counts.FILE: concept_counts.table_bytes(concepts.entries)}
+    entries += [DatasetFile(path, len(data), sha256_hex(data), 0) for path, data in written.items()]
     manifest = DatasetManifest(
         name=name,
         root=root,
         samples=samples,
-        files=sorted([*entries, DatasetFile(CARD, len(card), sha256_hex(card), 0)], key=lambda entry: entry.path),
+        files=sorted(entries, key=lambda entry: entry.path),
         ledger=ledger,
         stages=stages,
         harubang=version,
     )
     encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     try:
-        _put_in_place(out, listed, card, encoded)
+        _put_in_place(out, listed, {**written, MANIFEST: encoded})
     except OSError as error:
         raise StageFailed(f"pack: the dataset cannot be put in place: {error}") from error
     return manifest
 
 
-def _put_in_place(out: str, listed: list[tuple[DatasetFile, str]], card: bytes, manifest: bytes) -> None:
+def _put_in_place(out: str, listed: list[tuple[DatasetFile, str]], written: dict[str, bytes]) -> None:
     target, fresh, old = (Path(out) / f"{FOLDER}{ending}" for ending in ("", ".new", ".old"))
-    if (target / MANIFEST).is_file() and (target / MANIFEST).read_bytes() == manifest:
+    if (target / MANIFEST).is_file() and (target / MANIFEST).read_bytes() == written[MANIFEST]:
         return
     for leftover in (fresh, old):
         storage.remove_tree(str(leftover))
@@ -116,8 +128,8 @@ def _put_in_place(out: str, listed: list[tuple[DatasetFile, str]], card: bytes, 
         (fresh / folder).mkdir(parents=True)
     for entry, source in listed:
         _link(Path(source), fresh / entry.path)
-    storage.write_bytes(str(fresh / CARD), card)
-    storage.write_bytes(str(fresh / MANIFEST), manifest)
+    for path, data in written.items():
+        storage.write_bytes(str(fresh / path), data)
     if target.exists():
         target.rename(old)
     fresh.rename(target)
@@ -152,7 +164,16 @@ This holds for what harubang fetched. Samples whose `source_kind` is `img2datase
 before: nobody asked robots.txt or reservations of rights for them here, and their JSON holds no evidence of consent."""
 
 
-def dataset_card(*, name: str, licence: str, root: str, samples: int, ledger: Ledger, downloads: bool = False) -> str:
+def dataset_card(
+    *,
+    name: str,
+    licence: str,
+    root: str,
+    samples: int,
+    ledger: Ledger,
+    concepts: ConceptCounts,
+    downloads: bool = False,
+) -> str:
     """Return the dataset card (Hugging Face's README with a YAML head). ``downloads``: some images came from one."""
     dropped = "\n".join(f"| {reason} | {number:,} |" for reason, number in sorted(ledger.dropped.items()))
     return f"""---
@@ -176,6 +197,7 @@ and no model trained elsewhere decided what was kept.
 - `shards/00000.tar …`: WebDataset, `{{key}}.jpg`, `{{key}}.txt`, `{{key}}.json`
 - `parquet/00000.parquet …`: the same samples; `image` loads as an Image feature
 - `lineage/00000.parquet …`: by key, where and when each sample was found and fetched
+- `concepts.parquet`: how many samples name each concept of the lexicon, with those that none names
 - `manifest.json`: sha256 and samples of every file; root `{root}`
 
 ## How it came about
@@ -187,10 +209,25 @@ Of {ledger.candidates:,} candidates found, {ledger.kept:,} were kept; every othe
 
 {_CONSENT}{_CONSENT_OF_DOWNLOADS if downloads else ""}
 
+## What the captions name
+{_concept_lines(concepts)}
+
 ## Personal data
 Pages are public. A caption may name people. To have a sample removed, name its URL, key or sha256 to whoever
 publishes this dataset; the workflow's `select.takedowns` removes it from the next release.
 """
+
+
+def _concept_lines(concepts: ConceptCounts) -> str:
+    met, entries = concepts.met(), Counter(entry.category for entry in concepts.entries)
+    rows = [
+        f"| {category} | {met[category]:,} of {entries[category]:,} | {samples:,} | "
+        + ", ".join(f"{entry.name} {entry.samples:,}" for entry in concepts.most_named(category, _MOST_NAMED))
+        + " |"
+        for category, samples in concepts.categories.items()
+    ]
+    says = f"{met.total():,} of the {entries.total():,} concepts in the lexicon. A caption may name several."
+    return "\n".join([says, "", "| category | concepts | samples | most named |", "|---|---|---|---|", *rows])
 
 
 def _size_category(samples: int) -> str:

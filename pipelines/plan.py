@@ -12,6 +12,10 @@ import msgspec
 from filters import charset, harvest
 from filters.base import filter_id
 from pipelines import crawl, dedupe, embedded_web, extract, fetch, pack, screen, select, storage
+from pipelines.concept_counts import total
+from pipelines.concept_lexicon import AddedConcepts, read_added
+from pipelines.coverage import Demands, read_demands, told
+from pipelines.dataset import FOLDER
 from pipelines.download_shards import DOWNLOADED, Download, find_shards
 from pipelines.errors import InputRefused
 from pipelines.extract import SourceUnit
@@ -30,10 +34,14 @@ class SourceFile(NamedTuple):
 
 
 class RunPlan(NamedTuple):
-    """The stages of a run in order, and the source files they start from."""
+    """The stages of a run in order, the source files they start from, the workflow's own concepts, and what a release
+    must cover.
+    """
 
     stages: list[StagePlan]
     files: list[SourceFile]
+    concepts: AddedConcepts
+    demands: Demands
 
     def of(self, stage: Stage) -> StagePlan:
         """Return one stage's plan."""
@@ -96,7 +104,13 @@ def _versions(filters: Iterable[Any]) -> list[str]:
 
 
 def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
-    """Return the plan of a run. Each fingerprint covers the stage's config, its code's versions and its inputs'."""
+    """Return the plan of a run. Each fingerprint covers the stage's config, its code's versions and its inputs'.
+
+    Raises:
+        InputRefused: a file that the workflow names is missing or malformed.
+    """
+    concepts = read_added(workflow.concepts)
+    demands = read_demands(workflow.release, concepts)
     network = as_plain(workflow.network)
     network.pop("connect_to")  # where a name is dialled does not change what it is asked for
     # A list only takes away: what was fetched before it grew need not be fetched again, for selection asks it too.
@@ -134,7 +148,7 @@ def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
         rules=as_plain(workflow.screen),
         safety=as_plain(workflow.safety),
         filters=_versions([*workflow.screen.filters, *screen.safety_filters(workflow.safety)]),
-        engine=screen.engine_versions(),
+        engine=screen.engine_versions(concepts.digests),
         extract=extracted,
     )
     fetched = add(
@@ -152,7 +166,7 @@ def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
         select=as_plain(workflow.select),
         opt_out=opt_out,
         lists=[content_of(listed) for listed in (workflow.network.opt_out, workflow.select.takedowns)],
-        filters=_versions(workflow.select.filters),
+        filters=_versions([*workflow.select.filters, *filter(None, [workflow.select.balance])]),
         screen=screened,
         fetch=fetched,
         dedupe=clustered,
@@ -164,7 +178,7 @@ def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
         pyarrow=version("pyarrow"),
         select=selected,
     )
-    return RunPlan(stages, files)
+    return RunPlan(stages, files, concepts, demands)
 
 
 def describe_plan(plan: RunPlan, previous: dict[str, str]) -> list[PlannedStage]:
@@ -181,4 +195,15 @@ def describe_plan(plan: RunPlan, previous: dict[str, str]) -> list[PlannedStage]
         else:
             action, why = "run", "it did not finish"
         lines.append(PlannedStage(stage.stage, stage.fingerprint, stage.folder, action, why))
-    return lines
+    return lines + ([_describe_release(plan)] if any(plan.demands) else [])
+
+
+def _describe_release(plan: RunPlan) -> PlannedStage:
+    """Return whether the dataset will be published, as far as that is known before the run."""
+    select = committed(plan.of(Stage.SELECT))
+    if select is None:
+        action, why = "check", "it is published if what is selected covers what the workflow demands"
+    else:
+        short = plan.demands.shortfalls(total(select, plan.concepts.categories()))
+        action, why = ("fail", told(short)) if short else ("pass", "what is selected covers what the workflow demands")
+    return PlannedStage("release", "", FOLDER, action, why)

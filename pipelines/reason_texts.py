@@ -77,6 +77,7 @@ REASON_TEXTS: Final[dict[Reason, str]] = {
     Reason.CAPTION_REPEATED: "Enough samples with the same caption are kept already.",
     Reason.CAPTION_NEAR_REPEATED: "Enough samples whose caption differs only in digits and signs are kept already.",
     Reason.TAKEDOWN: "A takedown names the image, its page or its host.",
+    Reason.CONCEPT_BALANCED: "More samples name its concepts than the workflow keeps, and the draw left this one out.",
     Reason.UNKNOWN: "Evidence that a filter needs is missing, and the workflow drops what is unknown.",
     Reason.RECORD_RAISED: "The program failed on this one record; the place is given.",
 }

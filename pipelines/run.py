@@ -12,10 +12,12 @@ from typing import Any
 import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines import crawl, dedupe, extract, fetch, pack, screen, select, storage
-from pipelines.dataset import DatasetManifest, publish
+from pipelines import concept_counts, crawl, dedupe, extract, fetch, pack, screen, select, storage
+from pipelines.concept_counts import ConceptCounts
+from pipelines.coverage import told
+from pipelines.dataset import FOLDER, DatasetManifest, publish
 from pipelines.embedded_web import EmbeddedWeb, serve, write_sources
-from pipelines.errors import InputRefused, StageFailed
+from pipelines.errors import CheckFailed, InputRefused, StageFailed
 from pipelines.exchange import partitions_for
 from pipelines.extract import SourceUnit
 from pipelines.ledger import ledger_of
@@ -118,6 +120,7 @@ class Run:
         Raises:
             InputRefused: the workflow asks for what may not be done.
             StageFailed: a stage could not finish; what is committed stays.
+            CheckFailed: what was selected does not cover what the workflow demands; nothing is published.
         """
         plan = self.plan()
         self._compile_lists()
@@ -135,6 +138,8 @@ class Run:
             self._serve_embedded_web(plan, stack)
             for stage in plan.stages:
                 self._done[Stage(stage.stage)] = committed(stage) or self._run_stage(stage, plan)
+                if stage.stage == Stage.SELECT:
+                    concepts = self._covered(plan)
         manifest = publish(
             self._out,
             self._done[Stage.PACK],
@@ -142,6 +147,7 @@ class Run:
             licence=self._workflow.pack.licence,
             downloads=bool(self._workflow.sources.img2dataset),
             ledger=ledger_of(self._done[Stage.SELECT]),
+            concepts=concepts,
             stages=record.fingerprints,
             version=record.harubang,
         )
@@ -153,6 +159,14 @@ class Run:
         opt_out, takedowns = self._workflow.network.opt_out, self._workflow.select.takedowns
         self._opt_outs = compile_list(opt_out, self._out, key="network.opt_out", radius=radius)
         self._takedowns = compile_list(takedowns, self._out, key="select.takedowns", radius=radius)
+
+    def _covered(self, plan: RunPlan) -> ConceptCounts:
+        """Return the counts of the selected samples where they cover what the workflow demands."""
+        counts = concept_counts.total(self._done[Stage.SELECT], plan.concepts.categories())
+        short = plan.demands.shortfalls(counts)
+        if short:
+            raise CheckFailed(f"{told(short)}. Nothing was published; {self._out}/{FOLDER} is as it was")
+        return counts
 
     def _serve_embedded_web(self, plan: RunPlan, stack: ExitStack) -> None:
         """Start the embedded web where a stage is still to ask it for something."""
@@ -199,10 +213,9 @@ class Run:
         return attempt.commit(attempt.run(lambda p: extract.expand(p, units, do_fn), unit="candidates"))
 
     def _run_screen(self, attempt: Attempt, plan: RunPlan) -> Committed:
-        del plan
         extracted = self._done[Stage.EXTRACT]
         rows = extracted.manifest.rows("candidates")
-        rules = screen.ScreenRules(self._workflow.screen, self._workflow.safety)
+        rules = screen.ScreenRules(self._workflow.screen, self._workflow.safety, plan.concepts.entries)
         return attempt.commit(screen.run_screen(attempt, extracted.paths("candidates"), rows, rules), expected=rows)
 
     def _run_fetch(self, attempt: Attempt, plan: RunPlan) -> Committed:
@@ -233,7 +246,6 @@ class Run:
         return attempt.commit(done, expected=kept)
 
     def _run_select(self, attempt: Attempt, plan: RunPlan) -> Committed:
-        del plan
         screened = self._done[Stage.SCREEN]
         rows = screened.manifest.rows("screened")
         inputs: list[tuple[str, type, list[str]]] = [
@@ -241,7 +253,7 @@ class Run:
             ("images", ImageRow, self._done[Stage.FETCH].paths("images")),
             ("clusters", ClusterRow, self._done[Stage.DEDUPE].paths("clusters")),
         ]
-        rules = select.SelectRules(self._workflow.select, self._opt_outs, self._takedowns)
+        rules = select.SelectRules(self._workflow.select, self._opt_outs, self._takedowns, plan.concepts)
         done = attempt.run(
             lambda p: select.expand(
                 p,

@@ -16,7 +16,7 @@ import apache_beam as beam
 
 from filters.caption_engine import CaptionInput, CaptionRules, CorpusEvidence, Judged, judge
 from filters.caption_safety import CaptionSafety, make_safe, redacted
-from filters.concepts import LEXICON_VERSION, shipped_matcher
+from filters.concepts import LEXICON_VERSION, Concept, ConceptMatcher, concept_matcher
 from filters.identifiers import IdentifierPolicy
 from filters.unwanted import AbuseText, SpamText
 from pipelines import storage, text_counts
@@ -37,19 +37,25 @@ BATCH = 2_000
 
 
 class ScreenRules(NamedTuple):
-    """Everything captions are held against."""
+    """Everything captions are held against. ``concepts`` are the workflow's own, beside the shipped ones."""
 
     captions: CaptionRules
     safety: CaptionSafety
+    concepts: tuple[Concept, ...] = ()
 
 
-def screened(row: CandidateRow, judged: Judged, safety: CaptionSafety) -> ScreenedRow:
-    """Return the candidate with the engine's answer. No text that comes out holds an identifier that may not stay."""
+def screened(
+    row: CandidateRow, judged: Judged, safety: CaptionSafety, matcher: ConceptMatcher | None = None
+) -> ScreenedRow:
+    """Return the candidate with the engine's answer. No text that comes out holds an identifier that may not stay.
+
+    ``matcher`` names the concepts of a caption that is kept; None where none is.
+    """
     safe = make_safe(judged.caption, safety)
     kept = judged.outcome == Outcome.KEEP
     concepts = []
-    if kept and not safe.reason and judged.analysis is not None:
-        concepts = shipped_matcher().match(judged.caption, judged.analysis.tokens)
+    if matcher is not None and kept and not safe.reason and judged.analysis is not None:
+        concepts = matcher.match(judged.caption, judged.analysis.tokens)
     found: dict[str, Any] = row._asdict()
     del found["reason"], found["detail"], found["site_name"]
     found["page_title"] = redacted(row.page_title, safety)
@@ -124,8 +130,9 @@ def _judge(rows: Sequence[CandidateRow], rules: ScreenRules, evidence: CorpusEvi
         yield from _judge(rows[:middle], rules, evidence)
         yield from _judge(rows[middle:], rules, evidence)
         return
+    matcher = concept_matcher(rules.concepts)
     for row, answer in zip(rows, answers, strict=True):
-        yield screened(row, answer, rules.safety)
+        yield screened(row, answer, rules.safety, matcher)
 
 
 class Regroup(beam.DoFn):
@@ -154,7 +161,7 @@ class ScreenPartition(beam.DoFn):
         A caption makes some hundred small objects; walking all that was loaded cost a fifth of the screen's time.
         """
         self._evidence = CorpusCounts(self._counts)
-        shipped_matcher()
+        concept_matcher(self._rules.concepts)
         gc.collect()
         gc.freeze()
 
@@ -203,6 +210,10 @@ def safety_filters(safety: CaptionSafety) -> tuple[IdentifierPolicy, SpamText, A
     return safety.identifiers, safety.spam, safety.abuse
 
 
-def engine_versions() -> list[str]:
-    """Return the versions that decide what the caption engine says, beyond those of its filters."""
-    return [f"{name} {version(name)}" for name in ("kiwipiepy", "kiwipiepy-model")] + [f"concepts {LEXICON_VERSION}"]
+def engine_versions(lexicons: Iterable[str] = ()) -> list[str]:
+    """Return the versions that decide what the caption engine says, beyond those of its filters.
+
+    ``lexicons`` are the sha256 of the workflow's own concept lexicons.
+    """
+    kiwi = [f"{name} {version(name)}" for name in ("kiwipiepy", "kiwipiepy-model")]
+    return [*kiwi, f"concepts {LEXICON_VERSION}", *(f"lexicon {digest}" for digest in lexicons)]

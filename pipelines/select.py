@@ -2,20 +2,24 @@
 
 First candidates meet their image and its cluster, and are held against the workflow's thresholds; then those of one
 cluster meet, and one of them wins; then samples of one caption meet, where the workflow caps them; then what is left
-is brought into the order of its keys for packing. An outcome is written where it is settled, so a kept one is last.
+is balanced by concept, where the workflow asks for it, and brought into the order of its keys for packing. An outcome
+is written where it is settled, so a kept one is last.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
 import apache_beam as beam
 
 from filters.caption_caps import CaptionCap, FirstOfEach, caption_caps
+from pipelines import concept_balance
 from pipelines.cluster_winner import choose, over_cap, rank
+from pipelines.concept_counts import SampleTally
+from pipelines.concept_lexicon import NOTHING_ADDED, AddedConcepts
 from pipelines.exchange import Exchange, Slice, group, read_slices, write_slices
 from pipelines.outcome import Lists, decide
 from pipelines.parts import AttemptPlace, Done, PartWriter, write_part
@@ -26,9 +30,9 @@ from pipelines.suppression_list import NOTHING_LISTED, ListFile
 from pipelines.workflow import Select
 from schemas.identity import partition_of
 from schemas.reasons import Outcome
-from schemas.records import Chosen, ClusterRow, Contender, ImageRow, OutcomeRow, ScreenedRow, SelectedRow
+from schemas.records import Chosen, ClusterRow, ConceptCount, Contender, ImageRow, OutcomeRow, ScreenedRow, SelectedRow
 
-VERSION = 3
+VERSION = 4
 """Grows with every change of what this stage decides or writes, beyond its filters' own versions."""
 
 Onward = Callable[[Chosen], int]
@@ -36,11 +40,12 @@ Onward = Callable[[Chosen], int]
 
 
 class SelectRules(NamedTuple):
-    """Everything a candidate is held against."""
+    """Everything a candidate is held against, and the workflow's own concepts."""
 
     select: Select
     opt_outs: ListFile = NOTHING_LISTED
     takedowns: ListFile = NOTHING_LISTED
+    concepts: AddedConcepts = NOTHING_ADDED
 
 
 def key_range(key: str, partitions: int) -> int:
@@ -135,18 +140,29 @@ class CapPartition(beam.DoFn):
 
 
 class OrderPartition(beam.DoFn):
-    """Writes the samples of one range of keys in the order of their keys, and that they are kept."""
+    """Balances the samples of one range of keys and writes those that stay in the order of their keys."""
 
-    def __init__(self, place: AttemptPlace, *, parts_from: int) -> None:
+    def __init__(self, place: AttemptPlace, rules: SelectRules, *, parts_from: int) -> None:
         self._place = place
+        self._balance = rules.select.balance
+        self._added = rules.concepts
         self._parts_from = parts_from
 
-    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
-        """Write one part of selected samples and one of outcomes."""
+    def process(self, element: tuple[int, Iterable[Slice]], counts: Mapping[str, int] | None = None) -> Iterator[Done]:
+        """Write one part of selected samples, one of outcomes, and one of how many samples name each concept.
+
+        ``counts`` are how many samples named each before any was balanced out, where there is a balance to keep.
+        """
         partition, slices = element
         rows = sorted(read_slices(slices, Chosen), key=lambda row: row.sample.key)
+        if self._balance is not None and counts is not None:
+            rows = [concept_balance.balanced(row, self._balance, counts) for row in rows]
+        samples = [row.sample for row in rows if row.outcome.outcome == Outcome.KEEP]
+        tally = SampleTally(self._added.categories())
+        tally.add(sample.metadata for sample in samples)
         yield write_outcomes(self._place, self._parts_from + partition, [row.outcome for row in rows])
-        yield Done([write_part(self._place, "selected", partition, SelectedRow, [row.sample for row in rows])], [])
+        yield Done([write_part(self._place, "selected", partition, SelectedRow, samples)], [])
+        yield Done([write_part(self._place, "concepts", partition, ConceptCount, tally.rows())], [])
 
 
 def write_outcomes(place: AttemptPlace, number: int, rows: list[OutcomeRow]) -> Done:
@@ -195,10 +211,10 @@ def expand(
             CapPartition(place, cap, parts_from=number * partitions, onward=onward)
         ).with_outputs("done", "handles")
         reports.append(chosen.done)
-    reports.append(
-        group(chosen.handles, "order")
-        | "write" >> beam.ParDo(OrderPartition(place, parts_from=(2 + len(caps)) * partitions))
-    )
+    left = group(chosen.handles, "order")
+    counts = [] if rules.select.balance is None else [concept_balance.counted(left)]
+    writer = OrderPartition(place, rules, parts_from=(2 + len(caps)) * partitions)
+    reports.append(left | "write" >> beam.ParDo(writer, *counts))
     done: beam.PCollection[Done] = reports | "reports" >> beam.Flatten()
     return done
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -12,7 +13,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines import storage
+from pipelines import concept_counts, storage
+from pipelines.concept_counts import facts_of
 from pipelines.dataset import FOLDER, MANIFEST, DatasetManifest, read_dataset_manifest, root_of
 from pipelines.errors import StageFailed
 from pipelines.ledger import Ledger, ledger_of
@@ -88,6 +90,7 @@ def _sample_problems(folder: Path, manifest: DatasetManifest) -> Iterator[str]:
     """Yield what is wrong inside files whose bytes are right."""
     previous = ""
     listed = {entry.path for entry in manifest.files}
+    named: Counter[str] = Counter()
     for entry in manifest.files:
         if not entry.path.startswith("shards/"):
             continue
@@ -106,6 +109,7 @@ def _sample_problems(folder: Path, manifest: DatasetManifest) -> Iterator[str]:
                 yield f"{where}: has {', '.join(members)} and not {', '.join(_MEMBERS)}"
                 continue
             metadata = json.loads(members["json"])
+            named.update(facts_of(members["json"]).names())
             if sha256_hex(members["jpg"]) != metadata["sha256"]:
                 yield f"{where}: the image is not the one its metadata names"
             row = twins.get(key)
@@ -116,6 +120,23 @@ def _sample_problems(folder: Path, manifest: DatasetManifest) -> Iterator[str]:
             previous = key
         if len(keys) != entry.rows or len(twins) != entry.rows:
             yield f"{FOLDER}/{entry.path}: {len(keys)} samples, {len(twins)} rows, {entry.rows} in the manifest"
+    yield from _concept_problems(folder, manifest, named)
+
+
+def _concept_problems(folder: Path, manifest: DatasetManifest, named: Counter[str]) -> Iterator[str]:
+    """Yield what is wrong in the table of concepts; a dataset of before there was one has none."""
+    if not any(entry.path == concept_counts.FILE for entry in manifest.files):
+        return
+    where = f"{FOLDER}/{concept_counts.FILE}"
+    try:
+        _, counted = concept_counts.read_table((folder / concept_counts.FILE).read_bytes())
+    except ValueError as error:
+        yield f"{where}: {error}"
+        return
+    listed = {row.name: row.samples for row in counted}
+    for name in sorted(listed.keys() | named.keys()):
+        if listed.get(name, 0) != named[name]:
+            yield f"{where}: {name} has {listed.get(name, 0)} samples but {named[name]} name it"
 
 
 def _samples(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:

@@ -11,9 +11,12 @@ import yaml
 
 from filters.caption_engine import CaptionRules
 from filters.caption_safety import CaptionSafety
+from filters.concept_balance import ConceptBalance
 from filters.image import ImageFilter, default_filters
 from filters.near_duplicates import DuplicateRules
 from filters.suppression import Suppression
+from pipelines.concept_lexicon import Concepts
+from pipelines.coverage import Release
 from pipelines.decoder import ImageSettings
 from pipelines.download_shards import Download
 from pipelines.errors import InputRefused
@@ -60,7 +63,7 @@ class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``captions`` says what becomes of the captions of one picture: ``best`` keeps one sample with the winner's,
     ``list`` gives that sample all distinct ones, ``each`` makes a sample of each. ``max_same_caption`` and
     ``max_near_captions`` are the most samples that may carry one caption, and captions that differ only in digits,
-    spaces and signs; None is no limit.
+    spaces and signs; None is no limit. ``balance`` thins out what is left by concept.
 
     Raises:
         ValueError: ``on_unknown`` is another word, or a limit is below 1.
@@ -72,6 +75,7 @@ class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     captions: Literal["best", "list", "each"] = "best"
     max_same_caption: int | None = None
     max_near_captions: int | None = None
+    balance: ConceptBalance | None = None
 
     def __post_init__(self) -> None:
         if self.on_unknown not in ("drop", "keep"):
@@ -102,10 +106,12 @@ class Workflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     network: Network = Network()
     screen: CaptionRules = CaptionRules()
     safety: CaptionSafety = CaptionSafety()
+    concepts: Concepts = Concepts()
     fetch: ImageSettings = ImageSettings()
     dedupe: DuplicateRules = DuplicateRules()
     select: Select = Select()
     pack: Pack = Pack()
+    release: Release = Release()
 
 
 class _StrictLoader(yaml.SafeLoader):

@@ -111,6 +111,7 @@ class Reason(StrEnum):
     CAPTION_REPEATED = "caption_repeated"
     CAPTION_NEAR_REPEATED = "caption_near_repeated"
     TAKEDOWN = "takedown"
+    CONCEPT_BALANCED = "concept_balanced"
 
     # The evidence a filter needs is missing, and the workflow drops what is unknown.
     UNKNOWN = "unknown"

@@ -250,3 +250,11 @@ class Chosen(NamedTuple):
     listed: bool
     morphemes: int
     consent: int
+
+
+class ConceptCount(NamedTuple):
+    """How many samples name a concept; where ``name`` is empty, how many name any concept of the category."""
+
+    category: str
+    name: str
+    samples: int

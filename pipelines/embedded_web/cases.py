@@ -33,6 +33,10 @@ NOT_ON_THE_WEB: tuple[tuple[Reason, str], ...] = (
     (Reason.EVALUATION_CAPTION, "the same"),
     (Reason.CAPTION_REPEATED, "the demo sets no cap; tests/pipelines/test_select.py does"),
     (Reason.CAPTION_NEAR_REPEATED, "the same"),
+    (
+        Reason.CONCEPT_BALANCED,
+        "balancing would thin out the cases themselves: tests/pipelines/test_concept_balance.py has it",
+    ),
 )
 """Reasons without a case, and why."""
 

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kiwipiepy import Kiwi
 
-from filters.concepts import LEXICON_VERSION, Concept, ConceptMatcher, lexicon, parse_lexicon
+from filters.concepts import (
+    LEXICON_VERSION,
+    Concept,
+    ConceptMatcher,
+    concept_matcher,
+    lexicon,
+    parse_lexicon,
+    well_known,
+)
 
 _SPEC = importlib.util.spec_from_file_location(
     "concept_recall", Path(__file__).parents[1] / "bench" / "concept_recall.py"
@@ -154,13 +162,13 @@ def test_parse_reads_every_column() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "first line"),
-        (HEAD.replace(f"version {LEXICON_VERSION}", "version 0"), "first line"),
+        ("", ":1: the line must say"),
+        (HEAD.replace(f"version {LEXICON_VERSION}", "version 0"), ":1: the line must say"),
         (HEAD.splitlines()[0], "columns must be"),
         (HEAD.replace("aliases", "alias"), "columns must be"),
-        (HEAD + "파전\t\t\t\n", ":3: wrong number"),
-        (HEAD + "\t\t\t\t\n", ":3: wrong number"),
-        (HEAD + "파전\t\t\t\t\n파전\t\t\t\t\n", ":4: wrong number"),
+        (HEAD + "파전\t\t\t\n", ":3: there are 4 columns and not 5"),
+        (HEAD + "\t\t\t\t\n", ":3: the name '' is empty"),
+        (HEAD + "파전\t\t\t\t\n파전\t\t\t\t\n", ":4: the name '파전' .* stands twice"),
         (HEAD + "배\t\t배\t\t\n", ":3: homographs and context"),
         (HEAD + "배\t\t\t과일\t\n", ":3: homographs and context"),
     ],
@@ -230,3 +238,19 @@ def test_white_space_around_changes_nothing(concept: Concept, context: tuple[str
     moved = [(form, tag, start + len(space), length) for form, tag, start, length in tokens]
     expected = matcher().match(text, tokens)
     assert matcher().match(space + text + space, moved) == expected == again().match(text, tokens)
+
+
+def test_the_well_known_are_entries_of_every_category() -> None:
+    categories = {concept.name: concept.category for concept in lexicon()}
+    assert {categories[name] for name in well_known()} == CATEGORIES
+    assert len(set(well_known())) == len(well_known()) >= 200
+    assert not any("," in name for name in categories)
+
+
+def test_a_matcher_is_built_once_for_the_same_entries() -> None:
+    added = (Concept("하르방빵", "음식"),)
+    assert concept_matcher(added) is concept_matcher(added[:])
+    text = "하르방빵을 먹는 아이"
+    tokens = bench.kiwi_tokens(kiwi(), [text])[0]
+    assert "하르방빵" in concept_matcher(added).match(text, tokens)
+    assert "하르방빵" not in concept_matcher(()).match(text, tokens)

@@ -9,8 +9,9 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
 
-from pipelines import dataset, outcome, pack
+from pipelines import concept_counts, dataset, outcome, pack
 from pipelines.cluster_winner import choose
+from pipelines.concept_lexicon import NOTHING_ADDED
 from pipelines.ledger import ledger_of
 from pipelines.parts import Done, write_part
 from pipelines.stage import Attempt, Committed, StagePlan, merge_done, outcome_tallies
@@ -19,7 +20,16 @@ from pipelines.tar import TarWriter
 from pipelines.workflow import Select
 from schemas.identity import fingerprint, sha256_hex
 from schemas.reasons import Outcome, Reason, Stage
-from schemas.records import CandidateRow, ClusterRow, ImageRow, OutcomeRow, PageRow, ScreenedRow, SelectedRow
+from schemas.records import (
+    CandidateRow,
+    ClusterRow,
+    ConceptCount,
+    ImageRow,
+    OutcomeRow,
+    PageRow,
+    ScreenedRow,
+    SelectedRow,
+)
 
 
 @pytest.fixture
@@ -41,7 +51,7 @@ class Output(NamedTuple):
 
 
 def candidate_of(row: ScreenedRow) -> CandidateRow:
-    fields = {name: getattr(row, name) for name in CandidateRow._fields}
+    fields = {name: getattr(row, name, "") for name in CandidateRow._fields}
     return CandidateRow(**(fields | {"reason": "", "detail": ""}))
 
 
@@ -149,6 +159,13 @@ class _Maker:
         parts = [
             write_part(attempt.place, "outcomes", 0, OutcomeRow, outcomes),
             write_part(attempt.place, "selected", 0, SelectedRow, [found.sample for found in chosen]),
+            write_part(
+                attempt.place,
+                "concepts",
+                0,
+                ConceptCount,
+                [ConceptCount("문화유산", "", 2), ConceptCount("문화유산", "돌하르방", 2)],
+            ),
         ]
         self.end(attempt, parts, {(Outcome.KEEP, ""): 2, (Outcome.DROP, Reason.CAPTION_TOO_SHORT): 1})
 
@@ -174,6 +191,7 @@ def output(tmp_path, screened, image, cluster):
         name="작은 모음",
         licence="apache-2.0",
         ledger=ledger_of(maker.stages[Stage.SELECT]),
+        concepts=concept_counts.total(maker.stages[Stage.SELECT], NOTHING_ADDED.categories()),
         stages=plans,
         version="0.1",
     )

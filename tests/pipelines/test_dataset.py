@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines import dataset
+from pipelines.concept_counts import ConceptCounts, read_table, table_bytes
 from pipelines.dataset import (
     DatasetFile,
     DatasetManifest,
@@ -23,7 +24,17 @@ from pipelines.errors import StageFailed
 from pipelines.parts import Part
 from pipelines.stage import Committed, StageManifest
 from schemas.identity import sha256_hex
+from schemas.records import ConceptCount
 
+CONCEPTS = ConceptCounts(
+    (
+        ConceptCount("문화유산", "돌하르방", 2),
+        ConceptCount("문화유산", "첨성대", 0),
+        ConceptCount("음식", "김치", 1_000),
+        ConceptCount("음식", "떡국", 1),
+    ),
+    {"문화유산": 2, "음식": 1_001},
+)
 LEDGER = Ledger(5, 3, {"caption_url": 2}, True)
 FILES = [
     DatasetFile("shards/00000.tar", 10, "a" * 64, 2),
@@ -49,7 +60,14 @@ def packed(folder, contents):
 
 
 def put(out, pack, **changes):
-    about = {"name": "작은 모음", "licence": "apache-2.0", "ledger": LEDGER, "stages": {"pack": "f"}, "version": "0.1"}
+    about = {
+        "name": "작은 모음",
+        "licence": "apache-2.0",
+        "ledger": LEDGER,
+        "concepts": CONCEPTS,
+        "stages": {"pack": "f"},
+        "version": "0.1",
+    }
     return publish(str(out), pack, **(about | changes))
 
 
@@ -121,6 +139,17 @@ def test_a_dataset_is_put_in_place_with_its_manifest_and_card(tmp_path):
     assert read_dataset_manifest(str(tmp_path / "out")) == manifest
 
 
+def test_the_table_of_concepts_is_listed_and_holds_every_entry(tmp_path):
+    manifest = put(tmp_path / "out", packed(tmp_path / "pack", ["x"]))
+    data = (tmp_path / "out" / "dataset" / "concepts.parquet").read_bytes()
+    assert data == table_bytes(CONCEPTS.entries)
+    assert read_table(data)[1] == list(CONCEPTS.entries)
+    assert DatasetFile("concepts.parquet", len(data), sha256_hex(data), 0) in manifest.files
+    fewer = CONCEPTS._replace(entries=CONCEPTS.entries[:1])
+    again = put(tmp_path / "out", packed(tmp_path / "pack-2", ["x"]), concepts=fewer)
+    assert (again.root, again != manifest) == (manifest.root, True)
+
+
 def test_publishing_twice_changes_nothing(tmp_path):
     pack = packed(tmp_path / "pack", ["x"])
     first = put(tmp_path / "out", pack)
@@ -177,7 +206,7 @@ def test_a_part_that_is_gone_fails_and_leaves_the_older_dataset(tmp_path):
 
 def test_a_dataset_without_samples(tmp_path):
     manifest = put(tmp_path / "out", packed(tmp_path / "pack", []), ledger=Ledger(0, 0, {}, True))
-    assert (manifest.samples, [entry.path for entry in manifest.files]) == (0, ["README.md"])
+    assert (manifest.samples, [entry.path for entry in manifest.files]) == (0, ["README.md", "concepts.parquet"])
 
 
 def test_no_dataset_and_no_manifest(tmp_path):
@@ -204,7 +233,9 @@ def test_the_manifest_is_json_for_others_to_read(tmp_path):
     [(0, "n<1K"), (999, "n<1K"), (1_000, "1K<n<10K"), (99_999, "10K<n<100K"), (100_000, "100K<n<1M"), (10**6, "n>1M")],
 )
 def test_the_card_s_head_says_how_to_load_and_how_much_there_is(samples, size):
-    card = dataset_card(name="작은 모음", licence="cc-by-4.0", root="r" * 64, samples=samples, ledger=LEDGER)
+    card = dataset_card(
+        name="작은 모음", licence="cc-by-4.0", root="r" * 64, samples=samples, ledger=LEDGER, concepts=CONCEPTS
+    )
     head = yaml.safe_load(card.split("---")[1])
     assert (head["license"], head["language"], head["size_categories"]) == ("cc-by-4.0", ["ko"], [size])
     assert [config["data_files"] for config in head["configs"]] == ["parquet/*.parquet", "shards/*.tar"]
@@ -213,6 +244,13 @@ def test_the_card_s_head_says_how_to_load_and_how_much_there_is(samples, size):
 
 
 def test_the_card_tells_of_images_that_were_not_asked_for():
-    about = {"name": "x", "licence": "other", "root": "r" * 64, "samples": 1, "ledger": LEDGER}
+    about = {"name": "x", "licence": "other", "root": "r" * 64, "samples": 1, "ledger": LEDGER, "concepts": CONCEPTS}
     assert "source_kind` is `img2dataset`" in dataset_card(**about, downloads=True)
     assert "img2dataset" not in dataset_card(**about)
+
+
+def test_the_card_says_what_the_captions_name():
+    card = dataset_card(name="n", licence="mit", root="r", samples=2, ledger=LEDGER, concepts=CONCEPTS)
+    assert "3 of the 4 concepts in the lexicon." in card
+    assert "| 문화유산 | 1 of 2 | 2 | 돌하르방 2 |" in card
+    assert "| 음식 | 2 of 2 | 1,001 | 김치 1,000, 떡국 1 |" in card

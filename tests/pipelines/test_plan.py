@@ -4,6 +4,8 @@ import msgspec
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from filters.concept_balance import ConceptBalance
+from filters.concepts import LEXICON_VERSION
 from pipelines.download_shards import Download
 from pipelines.errors import InputRefused
 from pipelines.link_table import LinkTable
@@ -147,6 +149,7 @@ def test_the_stages_stand_in_the_order_they_run(workflow, warc):
         ("pack.samples_per_shard", 7, ["pack"]),
         ("select.on_unknown", "keep", ["select", "pack"]),
         ("select.filters", (), ["select", "pack"]),
+        ("select.balance", ConceptBalance(concept_count=9), ["select", "pack"]),
         ("select.takedowns.hosts", ("b.kr",), ["select", "pack"]),
         ("network.opt_out.hosts", ("b.kr",), ["select", "pack"]),
         ("dedupe.radius", 5, ["dedupe", "select", "pack"]),
@@ -162,6 +165,21 @@ def test_the_stages_stand_in_the_order_they_run(workflow, warc):
 def test_a_config_changes_its_own_stage_and_those_after_it_and_no_other(workflow, config, value, stages):
     one, other = fingerprints(workflow), fingerprints(changed(workflow, config, value))
     assert different(other, one) == stages
+
+
+def test_a_concept_lexicon_is_covered_by_its_content_and_not_by_its_name(workflow, tmp_path):
+    text = f"# concepts\tversion {LEXICON_VERSION}\tcategory 음식\n" + "name\taliases\thomographs\tcontext\tunrelated\n"
+    for name, row in (("one.tsv", "하르방빵"), ("two.tsv", "하르방빵"), ("three.tsv", "오메기빵")):
+        (tmp_path / name).write_text(f"{text}{row}\t\t\t\t\n", encoding="utf-8")
+    plain = fingerprints(workflow)
+    one, two, three = (
+        fingerprints(changed(workflow, "concepts.lexicons", (str(tmp_path / name),)))
+        for name in ("one.tsv", "two.tsv", "three.tsv")
+    )
+    assert one == two
+    assert different(plain, one) == different(one, three) == AFTER_SCREEN
+    with pytest.raises(InputRefused, match=r"none\.tsv: cannot be read"):
+        fingerprints(changed(workflow, "concepts.lexicons", ("none.tsv",)))
 
 
 def test_a_changed_source_file_changes_what_is_read_from_it_and_not_the_crawl(workflow, warc):

@@ -5,6 +5,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from filters.caption_engine import CaptionRules, Judged, judge
 from filters.caption_safety import CaptionSafety
+from filters.concepts import Concept
 from pipelines import screen
 from pipelines.parts import read_rows, write_part
 from pipelines.screen import ScreenRules, dropped, engine_versions, run_screen, screen_rows
@@ -164,8 +165,16 @@ def test_dropped_says_nothing_of_the_caption():
     )
 
 
+def test_the_workflow_s_own_concepts_are_named_too():
+    rules = RULES._replace(concepts=(Concept("돌하르방 두 기", "곳"),))
+    shipped, added = (next(iter(screen_rows([row(1)], by))).concepts for by in (RULES, rules))
+    assert "돌하르방 두 기" not in shipped
+    assert {"돌하르방 두 기", "제주목관아"} <= set(added)
+
+
 def test_the_engine_s_versions_name_kiwi_its_model_and_the_concepts():
     assert [text.split()[0] for text in engine_versions()] == ["kiwipiepy", "kiwipiepy-model", "concepts"]
+    assert engine_versions(["d" * 64]) == [*engine_versions(), f"lexicon {'d' * 64}"]
 
 
 # The stage

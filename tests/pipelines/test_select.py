@@ -24,6 +24,7 @@ from pipelines.workflow import Select
 from schemas.records import (
     Chosen,
     ClusterRow,
+    ConceptCount,
     ImageRow,
     OutcomeRow,
     ScreenedRow,
@@ -68,7 +69,8 @@ def test_the_samples_of_a_range_are_written_in_the_order_of_their_keys(tmp_path,
     ]
     handles = write_slices(place.exchange, Chosen, {0: chosen[:2]})
     handles += write_slices(place.exchange, Chosen, {0: chosen[2:]})
-    outcomes, selected = OrderPartition(place, parts_from=40).process((2, [piece for _, piece in handles]))
+    writer = OrderPartition(place, SelectRules(NO_FILTERS), parts_from=40)
+    outcomes, selected, concepts = writer.process((2, [piece for _, piece in handles]))
     rows = list(read_rows(str(tmp_path / selected.parts[0].path), SelectedRow))
     assert [row.key[0] for row in rows] == ["1", "3", "a", "c"]
     assert sorted(rows) == sorted(found.sample for found in chosen)
@@ -76,6 +78,8 @@ def test_the_samples_of_a_range_are_written_in_the_order_of_their_keys(tmp_path,
     told = list(read_rows(str(tmp_path / outcomes.parts[0].path), OutcomeRow))
     assert told == sorted(found.outcome for found in chosen)
     assert dict(outcomes.tallies) == {"in": 4, "keep": 4}
+    counted = list(read_rows(str(tmp_path / concepts.parts[0].path), ConceptCount))
+    assert counted == [ConceptCount("문화유산", "", 4), ConceptCount("문화유산", "돌하르방", 4)]
 
 
 def select_all(root, tables, cuts, config):

@@ -18,6 +18,7 @@ from filters.caption_engine import CaptionRules
 from filters.caption_safety import CaptionSafety
 from filters.near_duplicates import DuplicateRules
 from pipelines import crawl, dedupe, extract, fetch, pack, screen, select, stage, storage, text_counts
+from pipelines.concept_balance import CountConcepts, SumCounts
 from pipelines.decoded import ImageSettings
 from pipelines.errors import StageFailed
 from pipelines.exchange import Exchange
@@ -71,7 +72,9 @@ DO_FNS = [
         parts_from=16,
         onward=partial(select.in_key_order, partitions=8),
     ),
-    select.OrderPartition(PLACE, parts_from=24),
+    select.OrderPartition(PLACE, select.SelectRules(Select()), parts_from=24),
+    CountConcepts(),
+    SumCounts(),
     stage._WriteReport("/out/result.json"),
     text_counts.SpreadPairs("/out/x", 8),
     text_counts.CountPartition(PLACE),

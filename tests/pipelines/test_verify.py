@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.concept_counts import read_table, table_bytes
 from pipelines.dataset import root_of
 from pipelines.errors import InputRefused
 from pipelines.ledger import Ledger
@@ -66,7 +67,13 @@ def test_a_sound_output_verifies_with_its_root(output):
 
 
 def test_every_kind_of_file_is_there_to_be_flipped(output):
-    assert {path.split("/")[0] for path in data_files(output)} == {"shards", "parquet", "lineage", "README.md"}
+    assert {path.split("/")[0] for path in data_files(output)} == {
+        "shards",
+        "parquet",
+        "lineage",
+        "README.md",
+        "concepts.parquet",
+    }
 
 
 @pytest.mark.parametrize(
@@ -238,3 +245,27 @@ def test_the_answer_is_the_contract_s(output):
         "ok": True,
         "problems": [],
     }
+
+
+def test_a_table_of_concepts_that_the_samples_do_not_bear_out_is_told(output):
+    path = Path(output.folder) / "dataset" / "concepts.parquet"
+    _, rows = read_table(path.read_bytes())
+    path.write_bytes(table_bytes([row._replace(samples=int(row.name in ("돌하르방", "김치"))) for row in rows]))
+    rewrite(output, lambda manifest: manifest)
+    assert verify(output.folder).problems == [
+        "dataset/concepts.parquet: 김치 has 1 samples but 0 name it",
+        "dataset/concepts.parquet: 돌하르방 has 1 samples but 2 name it",
+    ]
+    path.write_bytes(b"no table")
+    rewrite(output, lambda manifest: manifest)
+    (problem,) = verify(output.folder).problems
+    assert problem.startswith("dataset/concepts.parquet: not a table of concepts")
+
+
+def test_a_dataset_of_before_there_was_a_table_of_concepts_verifies(output):
+    folder = Path(output.folder) / "dataset"
+    (folder / "concepts.parquet").unlink()
+    files = [entry for entry in output.manifest.files if entry.path != "concepts.parquet"]
+    older = msgspec.structs.replace(output.manifest, files=files)
+    (folder / "manifest.json").write_bytes(msgspec.json.encode(older))
+    assert verify(output.folder).problems == []
