@@ -17,7 +17,7 @@ from pipelines.ledger import Ledger
 from pipelines.plan import describe_plan
 from pipelines.run import Run, locked, read_run_record
 from pipelines.runner import parse_options
-from pipelines.status import current_ledger, run_status
+from pipelines.status import StageStatus, current_ledger, run_status
 from pipelines.trace import tell, trace
 from pipelines.train import train as train_classifier
 from pipelines.verify import verify
@@ -26,6 +26,7 @@ from pipelines.workflow import load_workflow
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
 _SET = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a workflow key.")
 _OUT = click.option("--out", required=True, metavar="DIR", help="Output folder; a run into it resumes by itself.")
+_RETRY = click.option("--retry-failed", is_flag=True, help="Ask again for what failed for a transient reason.")
 _DIR = click.argument("folder", metavar="DIR")
 
 
@@ -43,12 +44,13 @@ def cli() -> None:
 @click.argument("workflow")
 @_OUT
 @_SET
+@_RETRY
 @click.argument("beam_options", nargs=-1, type=click.UNPROCESSED)
-def run(workflow: str, out: str, overrides: Sequence[str], beam_options: Sequence[str]) -> None:
+def run(workflow: str, out: str, overrides: Sequence[str], retry_failed: bool, beam_options: Sequence[str]) -> None:
     """Run WORKFLOW into DIR. Stages that are committed are skipped. Beam's own options follow ``--``."""
     options = parse_options(beam_options)
     loaded = load_workflow(workflow, overrides)
-    task = Run(loaded, out, options)
+    task = Run(loaded, out, options, retry_failed=retry_failed)
     task.plan()
     with locked(out):
         manifest = task.execute()
@@ -59,11 +61,13 @@ def run(workflow: str, out: str, overrides: Sequence[str], beam_options: Sequenc
 @click.argument("workflow")
 @_OUT
 @_SET
-def plan(workflow: str, out: str, overrides: Sequence[str]) -> None:
+@_RETRY
+def plan(workflow: str, out: str, overrides: Sequence[str], retry_failed: bool) -> None:
     """Say what a run of WORKFLOW into DIR would do, and why. Nothing is written."""
-    task = Run(load_workflow(workflow, overrides), out, parse_options([]))
+    task = Run(load_workflow(workflow, overrides), out, parse_options([]), retry_failed=retry_failed)
     record = read_run_record(out)
-    for line in describe_plan(task.plan(), record.fingerprints if record is not None else {}):
+    previous, tried = (record.fingerprints, record.retries) if record is not None else ({}, {})
+    for line in describe_plan(task.plan(), previous, tried):
         click.echo(f"{line.stage:<8} {line.action:<5} {Path(line.folder).name:<18} {line.why}")
 
 
@@ -78,7 +82,12 @@ def status(folder: str, as_json: bool) -> None:
         return
     for stage in found.stages:
         counts = "  ".join(f"{heading} {number:,}" for heading, number in stage.counts.items() if ":" not in heading)
-        click.echo(f"{stage.stage:<8} {stage.state:<10} {counts or (f'{stage.done:,} done' if stage.done else '')}")
+        click.echo(f"{stage.stage:<8} {stage.state:<10} {counts or _progress(stage)}")
+
+
+def _progress(stage: StageStatus) -> str:
+    before = f" ({stage.reused:,} done before)" if stage.reused else ""
+    return f"{stage.done:,} done{before}" if stage.done else ""
 
 
 @cli.command()

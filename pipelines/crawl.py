@@ -1,15 +1,14 @@
 """The crawl stage: seed pages and sitemaps to WARC files, round by round.
 
 A round fetches its frontier, hosts spread over partitions so that one host is asked by one worker at a time, and
-archives the pages it may keep. The links found make the next frontier, until the depth, the scope or the page limit
-ends it. Every URL that was asked for has a row: archived, passed over, refused or failed.
+archives the pages it may keep (`pipelines.archive`). The links found make the next frontier, until the depth, the
+scope or the page limit ends it. Every URL that was asked for has a row: archived, passed over, refused or failed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from filters.harvest import harvest
 from filters.rights import page_refusal
 from filters.url import host_of, normalize, origin_of
 from pipelines import storage
+from pipelines.archive import Archive, Crawled, EarlierCrawl, Link
 from pipelines.exchange import Slice, group, read_slices, write_slices
 from pipelines.fetch import HOSTS_PER_CONNECTION
 from pipelines.host_queue import for_each_by_host
@@ -29,23 +29,24 @@ from pipelines.network import Network
 from pipelines.parts import AttemptPlace, Done, read_rows, write_part
 from pipelines.progress import ProgressNotes
 from pipelines.sitemap import parse_sitemap
-from pipelines.stage import Attempt, merge_done, outcome_tallies
+from pipelines.stage import Attempt, Committed, merge_done
 from pipelines.suppression_list import NOTHING_LISTED, ListFile
-from pipelines.warc import WarcWriter
 from pipelines.web_client import Fetched, WebClient
 from pipelines.workflow import Crawl
 from schemas.identity import partition_of, sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import PageRow
 
-VERSION = 1
+VERSION = 2
 """Grows with every change of what a crawl visits or archives."""
 
 PARTITIONS = 16
 """Over which hosts are spread in a round."""
 ACCEPT = "text/html,application/xhtml+xml;q=0.9,application/xml;q=0.8"
-PASSED = "passed_over"
-"""In the books of pages: a sitemap, a redirect, or something that is not HTML."""
+NOT_IN_AN_ANSWER = frozenset({"crawl", "retries"})
+"""What a crawl stage covers that has no part in what becomes of one URL: where it begins and ends."""
+TABLES = frozenset({"pages", "links"})
+"""The tables in which a later stage of the same output looks up what became of a URL."""
 _MAX_URL = 2_048  # longer links are traps: calendars, session paths
 
 
@@ -79,132 +80,120 @@ class Scope:
         )
 
 
-class _Archive:
-    """What one partition of a round writes: its WARC file, its page rows, what to visit next."""
-
-    def __init__(self, writer: WarcWriter, agent: str) -> None:
-        self._writer = writer
-        self._agent = agent
-        self.pages: list[PageRow] = []
-        self.next: set[Visit] = set()
-
-    def take(self, visit: Visit, fetched: Fetched) -> None:
-        """Account for one answer: archive it, follow it, or say why not."""
-        if fetched.reason:
-            reason = Reason.PAGE_OPTED_OUT if fetched.reason == Reason.OPTED_OUT else fetched.reason
-            self._row(fetched, Outcome.DROP, reason, fetched.detail)
-        elif visit.sitemap:
-            self._follow_sitemap(visit, fetched)
-        elif fetched.final_url != fetched.url:
-            # Visited under its own name, if that is in scope, so that a page is archived once whatever leads to it.
-            self._add(Visit(visit.depth, fetched.final_url, False))
-            self._row(fetched, Outcome.DROP, NO_REASON, f"redirects to {fetched.final_url}"[:200])
-        else:
-            self._take_page(visit, fetched)
-
-    def _follow_sitemap(self, visit: Visit, fetched: Fetched) -> None:
+def read_answer(fetched: Fetched, *, agent: str, sitemap: bool) -> Crawled:
+    """Return what became of a visit: a page to archive, links to follow, or why neither."""
+    if fetched.reason:
+        reason = Reason.PAGE_OPTED_OUT if fetched.reason == Reason.OPTED_OUT else fetched.reason
+        return _passed(fetched, reason, fetched.detail)
+    if sitemap:
         found = parse_sitemap(fetched.body)
-        for location in found.locations:
-            url = normalize(location, fetched.final_url)
-            if url is not None:
-                self._add(Visit(visit.depth, url, found.is_index))
-        self._row(fetched, Outcome.DROP, NO_REASON, f"sitemap of {len(found.locations)} URLs")
+        urls = sorted({url for url in (normalize(place, fetched.final_url) for place in found.locations) if url})
+        links = [Link(fetched.url, url, 0, found.is_index) for url in urls]
+        return _passed(fetched, NO_REASON, f"sitemap of {len(found.locations)} URLs", links)
+    if fetched.final_url != fetched.url:
+        # Visited under its own name, if that is in scope, so that a page is archived once whatever leads to it.
+        links = [Link(fetched.url, fetched.final_url, 0, False)]
+        return _passed(fetched, NO_REASON, f"redirects to {fetched.final_url}"[:200], links)
+    return _read_page(fetched, agent)
 
-    def _take_page(self, visit: Visit, fetched: Fetched) -> None:
-        kind = next((value for name, value in fetched.headers if name.lower() == "content-type"), "")
-        if kind and "html" not in kind.lower():
-            self._row(fetched, Outcome.DROP, NO_REASON, f"not HTML but {kind[:80]}")
-            return
-        decoded = decode_page(fetched.body, kind)
-        if decoded is not None and holds_forbidden(decoded.text):
-            self._row(fetched, Outcome.DROP, Reason.PAGE_IDENTIFIER, "the page shows a resident number")
-            return
-        page = harvest(decoded.text, fetched.final_url) if decoded is not None else None
-        if page is not None:
-            refusal = page_refusal(fetched.headers, page.robots_meta, agent=self._agent)
-            if refusal is not None:
-                detail = f"{refusal.channel}: {refusal.value}"[:200]
-                self._row(fetched, Outcome.DROP, Reason.PAGE_OPTED_OUT, detail)
-                return
-            for url in page.links:
-                self._add(Visit(visit.depth + 1, url, False))
-        self._writer.add(
-            url=fetched.final_url,
-            fetched_at=fetched.fetched_at,
-            address=fetched.address,
-            status=fetched.status or 200,
-            headers=fetched.headers,
-            body=fetched.body,
-        )
-        self._row(fetched, Outcome.KEEP, NO_REASON, "")
 
-    def _add(self, visit: Visit) -> None:
-        """Keep a visit for the next round, unless its URL may not even be written down."""
-        if not is_forbidden_url(visit.url):
-            self.next.add(visit)
+def _read_page(fetched: Fetched, agent: str) -> Crawled:
+    kind = next((value for name, value in fetched.headers if name.lower() == "content-type"), "")
+    if kind and "html" not in kind.lower():
+        return _passed(fetched, NO_REASON, f"not HTML but {kind[:80]}")
+    decoded = decode_page(fetched.body, kind)
+    if decoded is not None and holds_forbidden(decoded.text):
+        return _passed(fetched, Reason.PAGE_IDENTIFIER, "the page shows a resident number")
+    page = harvest(decoded.text, fetched.final_url) if decoded is not None else None
+    if page is None:
+        return Crawled(_row(fetched, Outcome.KEEP, NO_REASON, ""), [], fetched)
+    refusal = page_refusal(fetched.headers, page.robots_meta, agent=agent)
+    if refusal is not None:
+        return _passed(fetched, Reason.PAGE_OPTED_OUT, f"{refusal.channel}: {refusal.value}"[:200])
+    links = [Link(fetched.url, url, 1, False) for url in sorted(set(page.links))]
+    return Crawled(_row(fetched, Outcome.KEEP, NO_REASON, ""), _writable(links), fetched)
 
-    def _row(self, fetched: Fetched, outcome: Outcome, reason: str, detail: str) -> None:
-        self.pages.append(
-            PageRow(
-                page_url=fetched.url,
-                source_kind="crawl",
-                source="crawl",
-                source_offset=None,
-                source_digest=sha256_hex(fetched.body) if fetched.body else "",
-                http_status=fetched.status,
-                captured_at=fetched.fetched_at,
-                charset="",
-                images=0,
-                outcome=outcome,
-                reason=reason,
-                detail=detail,
-            )
-        )
+
+def _passed(fetched: Fetched, reason: str, detail: str, links: Sequence[Link] = ()) -> Crawled:
+    return Crawled(_row(fetched, Outcome.DROP, reason, detail), _writable(links), None)
+
+
+def _writable(links: Sequence[Link]) -> list[Link]:
+    """Leave out the URLs that may not even be written down."""
+    return [link for link in links if not is_forbidden_url(link.url)]
+
+
+def _row(fetched: Fetched, outcome: Outcome, reason: str, detail: str) -> PageRow:
+    return PageRow(
+        page_url=fetched.url,
+        source_kind="crawl",
+        source="crawl",
+        source_offset=None,
+        source_digest=sha256_hex(fetched.body) if fetched.body else "",
+        http_status=fetched.status,
+        captured_at=fetched.fetched_at,
+        charset="",
+        images=0,
+        outcome=outcome,
+        reason=reason,
+        detail=detail,
+    )
 
 
 class CrawlPartition(beam.DoFn):
-    """Visits the hosts of one partition in one round."""
+    """Visits the hosts of one partition in one round. ``earlier`` are stages whose answers are as good as new ones."""
 
     def __init__(
-        self, place: AttemptPlace, network: Network, opt_outs: ListFile = NOTHING_LISTED, *, round_number: int
+        self,
+        place: AttemptPlace,
+        network: Network,
+        opt_outs: ListFile = NOTHING_LISTED,
+        *,
+        round_number: int,
+        earlier: Sequence[Committed] = (),
     ) -> None:
         self._place = place
         self._network = network
         self._opt_outs = opt_outs
         self._round = round_number
+        self._earlier = [EarlierCrawl.of(stage, PARTITIONS) for stage in earlier]
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
         """Fetch, archive, and report the round's parts of this partition."""
         partition, slices = element
-        number = self._round * PARTITIONS + partition
         visits = {visit.url: visit for visit in sorted(read_slices(slices, Visit), reverse=True)}
-        with storage.ContentFile(self._place.path) as content:
-            archive = _Archive(WarcWriter(content.file), self._network.agent)
-            asyncio.run(self._visit_all(visits, archive))
-            warc = content.publish(f"warc-{number:05d}", ".warc.gz")
-        books = Counter((page.outcome, page.reason or PASSED) for page in archive.pages)
-        parts = [
-            self._place.part("warc", number, warc, books[Outcome.KEEP, PASSED]),
-            write_part(self._place, "pages", number, PageRow, sorted(archive.pages)),
-            write_part(self._place, "next", number, Visit, sorted(archive.next)),
-        ]
-        yield Done(parts, outcome_tallies(books))
-
-    async def _visit_all(self, visits: dict[str, Visit], archive: _Archive) -> None:
         notes = ProgressNotes(self._place.path)
+        number = self._round * PARTITIONS + partition
+        with Archive(self._place, number, visits) as archive:
+            archive.resume()
+            for stage in self._earlier:
+                archive.take_over(stage, partition)
+            notes.reuse(archive.reused)
+            if archive.missing:
+                asyncio.run(self._visit_all(visits, archive, notes))
+            notes.flush()
+            done = archive.done()
+            found = {
+                Visit(visits[link.page_url].depth + link.deeper, link.url, link.sitemap) for link in archive.links()
+            }
+        following = write_part(self._place, "next", number, Visit, sorted(found))
+        yield Done(sorted([*done.parts, following]), done.tallies)
+
+    async def _visit_all(self, visits: dict[str, Visit], archive: Archive, notes: ProgressNotes) -> None:
         async with WebClient(self._network, self._opt_outs.load()) as client:
 
             async def work(url: str) -> None:
-                archive.take(visits[url], await client.get(url, accept=ACCEPT))
+                fetched = await client.get(url, accept=ACCEPT)
+                await archive.add(read_answer(fetched, agent=self._network.agent, sitemap=visits[url].sitemap))
                 notes.advance()
 
             await for_each_by_host(
-                sorted(visits),
+                archive.missing,
                 work,
                 hosts_at_once=HOSTS_PER_CONNECTION * self._network.connections,
                 lanes_per_host=self._network.connections_per_host,
             )
-        notes.flush()
+        await archive.save()
 
 
 def first_frontier(crawl: Crawl) -> list[Visit]:
@@ -226,16 +215,25 @@ def next_frontier(found: Iterable[Visit], seen: set[str], scope: Scope, crawl: C
     return list(frontier.values())[: max(0, crawl.max_pages - len(seen))]
 
 
-def run_crawl(attempt: Attempt, crawl: Crawl, network: Network, opt_outs: ListFile = NOTHING_LISTED) -> Done:
-    """Crawl round by round until nothing new is in scope; return what all rounds wrote."""
+def run_crawl(
+    attempt: Attempt,
+    crawl: Crawl,
+    network: Network,
+    opt_outs: ListFile = NOTHING_LISTED,
+    earlier: Sequence[Committed] = (),
+) -> Done:
+    """Crawl round by round until nothing new is in scope; return what all rounds wrote.
+
+    A URL that ``earlier`` stages have an answer for is not asked for, unless it failed for a transient reason.
+    """
     scope = Scope(crawl)
     frontier = first_frontier(crawl)[: crawl.max_pages]
     seen: set[str] = set()
     reports: list[Done] = []
     while frontier:
         seen.update(visit.url for visit in frontier)
-        do_fn = CrawlPartition(attempt.place, network, opt_outs, round_number=len(reports))
-        reports.append(_run_round(attempt, frontier, do_fn, number=len(reports), total=len(seen)))
+        do_fn = CrawlPartition(attempt.place, network, opt_outs, round_number=len(reports), earlier=earlier)
+        reports.append(_run_round(attempt, frontier, do_fn, label=f"crawl-{len(reports)}", total=len(seen)))
         found: set[Visit] = set()
         for part in reports[-1].parts:
             if part.table == "next":
@@ -244,7 +242,7 @@ def run_crawl(attempt: Attempt, crawl: Crawl, network: Network, opt_outs: ListFi
     return merge_done(reports)
 
 
-def _run_round(attempt: Attempt, visits: list[Visit], do_fn: CrawlPartition, *, number: int, total: int) -> Done:
+def _run_round(attempt: Attempt, visits: list[Visit], do_fn: CrawlPartition, *, label: str, total: int) -> Done:
     by_partition: dict[int, list[NamedTuple]] = {}
     for visit in visits:
         by_partition.setdefault(partition_of(host_of(visit.url), PARTITIONS), []).append(visit)
@@ -255,4 +253,4 @@ def _run_round(attempt: Attempt, visits: list[Visit], do_fn: CrawlPartition, *, 
         done: beam.PCollection[Done] = grouped | "visit" >> beam.ParDo(do_fn)
         return done
 
-    return attempt.run(expand, total=total, unit="pages", label=f"crawl-{number}")
+    return attempt.run(expand, total=total, unit="pages", label=label)

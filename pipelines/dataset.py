@@ -7,8 +7,6 @@ addresses, offsets) differs between two crawls of the same content: it is listed
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -127,21 +125,13 @@ def _put_in_place(out: str, listed: list[tuple[DatasetFile, str]], written: dict
     for folder in _ENDINGS:
         (fresh / folder).mkdir(parents=True)
     for entry, source in listed:
-        _link(Path(source), fresh / entry.path)
+        storage.link(source, str(fresh / entry.path))
     for path, data in written.items():
         storage.write_bytes(str(fresh / path), data)
     if target.exists():
         target.rename(old)
     fresh.rename(target)
     storage.remove_tree(str(old))
-
-
-def _link(source: Path, target: Path) -> None:
-    """Give ``source`` a second name, so that no byte is copied; copy where the filesystem has no links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def read_dataset_manifest(out: str) -> DatasetManifest | None:

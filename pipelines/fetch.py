@@ -1,14 +1,14 @@
 """The fetch stage: one row per distinct image URL, its pixels decoded once into a staging tar.
 
-URLs are regrouped by host, so that one host is asked by one worker at a time. Those whose image lies in a download
-made before are regrouped once more by where it lies, and read from there. Images go from the network or the disk to a
-decoding child process to the tar; they never pass through Beam.
+URLs are regrouped by host, so that one host is asked by one worker at a time, and meet what earlier stages of the same
+output fetched. Those whose image lies in a download made before are regrouped once more by where it lies, and read from
+there. Images go from the network or the disk to a decoding child process to the tar; they never pass through Beam.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -17,33 +17,39 @@ import apache_beam as beam
 
 from filters.suppression import SuppressionTable
 from filters.url import host_of
-from pipelines import storage
 from pipelines.decoded import Decoded, ImageSettings
 from pipelines.decoder import DecoderPool
 from pipelines.download_shards import DOWNLOADED
 from pipelines.exchange import Exchange, Slice, group, read_slices
 from pipelines.host_queue import for_each_by_host
 from pipelines.network import Network
-from pipelines.parts import AttemptPlace, Done, read_batches, write_part
+from pipelines.parts import AttemptPlace, Done, read_batches
 from pipelines.progress import ProgressNotes
-from pipelines.stage import outcome_tallies
+from pipelines.screen import Regroup
+from pipelines.stage import Committed
+from pipelines.staging import EarlierRow, Staging
 from pipelines.stored_image import ImageReader
 from pipelines.suppression_list import NOTHING_LISTED, ListFile
-from pipelines.tar import TarWriter
 from pipelines.web_client import Fetched, WebClient, heard, listed, listed_consent
-from schemas.identity import fingerprint, sha256_hex
+from schemas.identity import sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import Consent, ImageRow
 
-VERSION = 2
+VERSION = 3
 """Grows with every change of what this stage records or stores."""
 
 HOSTS_PER_CONNECTION = 4
 """Hosts waited for at a time, as a multiple of the connections: most of them are between two requests."""
 READ_LANES = 16
 """Images read from a download and waiting for a decoder: enough to keep every decoding process busy."""
-Work = Callable[[DecoderPool, TarWriter, ProgressNotes], Awaitable[list[ImageRow]]]
-"""What fills a staging tar and returns the rows of what it tried."""
+Work = Callable[[DecoderPool, Staging, ProgressNotes], Awaitable[None]]
+"""What does what is missing of a partition."""
+NOT_IN_AN_ANSWER = frozenset({"screen", "retries"})
+"""What a fetch stage covers that has no part in what becomes of one URL."""
+TABLES = frozenset({"images"})
+"""The tables in which a later stage of the same output looks up what became of a URL."""
+WANTED = "wanted"
+"""Source of the slices of `Wanted` rows; those of earlier rows name the folder of their stage."""
 ACCEPT = "image/jpeg,image/png,image/webp,image/gif;q=0.9,*/*;q=0.1"
 
 
@@ -63,7 +69,7 @@ class Wanted(NamedTuple):
     listed: str = ""
 
 
-def by_host(row: Wanted) -> str:
+def by_host(row: Wanted | ImageRow) -> str:
     """The key of the fetch's exchange."""
     return host_of(row.image_url)
 
@@ -73,8 +79,8 @@ def by_place(row: Wanted) -> str:
     return f"{row.source}@{(row.offset or 0) // STRETCH_BYTES}"
 
 
-def image_row(fetched: Fetched, decoded: Decoded | None, *, staging_offset: int) -> ImageRow:
-    """Return the row of one URL from what the network and the decoder gave."""
+def image_row(fetched: Fetched, decoded: Decoded | None) -> ImageRow:
+    """Return the row of one URL from what the network and the decoder gave, its image not placed yet."""
     reason = fetched.reason or (decoded.reason if decoded is not None else NO_REASON)
     detail = fetched.detail if fetched.reason or decoded is None else decoded.detail
     made = decoded if decoded is not None else Decoded(reason=reason, detail=detail)
@@ -106,7 +112,7 @@ def image_row(fetched: Fetched, decoded: Decoded | None, *, staging_offset: int)
         clear_bits=made.clear_bits,
         scores=list(made.scores),
         staging="",
-        staging_offset=staging_offset,
+        staging_offset=0,
         staging_length=len(made.jpeg),
     )
 
@@ -116,15 +122,27 @@ async def fetch_all(
     network: Network,
     opt_outs: SuppressionTable | None,
     pool: DecoderPool,
-    tar: TarWriter,
+    staging: Staging,
     notes: ProgressNotes,
-) -> list[ImageRow]:
-    """Fetch, decode and stage every URL that is not listed; return one row each, sorted by URL."""
-    rows = [image_row(listed(row.image_url, row.listed), None, staging_offset=0) for row in wanted if row.listed]
+) -> None:
+    """Fetch, decode and stage every URL that ``staging`` misses and that is not listed."""
+    missing = set(staging.missing)
+    wanted = [row for row in wanted if row.image_url in missing]
+    for row in wanted:
+        if row.listed:
+            await _stage(listed(row.image_url, row.listed), None, staging)
     async with WebClient(network, opt_outs) as client:
 
         async def work(url: str) -> None:
-            rows.append(await _fetch_one(url, client, pool, tar, opt_outs))
+            decoded: Decoded | None = None
+
+            async def listen(body: bytes) -> Sequence[Consent]:
+                nonlocal decoded
+                decoded = await pool.decode(body)
+                return _says(decoded, opt_outs)
+
+            fetched = await client.get(url, accept=ACCEPT, listen=listen)
+            await _stage(fetched, decoded, staging)
             notes.advance()
 
         await for_each_by_host(
@@ -133,21 +151,6 @@ async def fetch_all(
             hosts_at_once=HOSTS_PER_CONNECTION * network.connections,
             lanes_per_host=network.connections_per_host,
         )
-    return sorted(rows)
-
-
-async def _fetch_one(
-    url: str, client: WebClient, pool: DecoderPool, tar: TarWriter, opt_outs: SuppressionTable | None
-) -> ImageRow:
-    decoded: Decoded | None = None
-
-    async def listen(body: bytes) -> Sequence[Consent]:
-        nonlocal decoded
-        decoded = await pool.decode(body)
-        return _says(decoded, opt_outs)
-
-    fetched = await client.get(url, accept=ACCEPT, listen=listen)
-    return _staged(fetched, decoded, tar)
 
 
 async def read_all(
@@ -155,39 +158,38 @@ async def read_all(
     settings: ImageSettings,
     opt_outs: SuppressionTable | None,
     pool: DecoderPool,
-    tar: TarWriter,
+    staging: Staging,
     notes: ProgressNotes,
-) -> list[ImageRow]:
-    """Read, decode and stage every image from its place; return one row each, sorted by URL. ``wanted`` by place."""
-    rows: list[ImageRow] = []
-    places = iter(wanted)
+) -> None:
+    """Read, decode and stage every image that ``staging`` misses from its place. ``wanted`` by place."""
+    missing = set(staging.missing)
+    places = iter([place for place in wanted if place.image_url in missing])
 
     async def lane(images: ImageReader) -> None:
         for place in places:
-            rows.append(await _read_one(place, images, opt_outs, pool, tar))
+            await _stage(*await _read_one(place, images, opt_outs, pool), staging)
             notes.advance()
 
     with ImageReader(settings.max_bytes) as images:
         async with asyncio.TaskGroup() as lanes:
             for _ in range(READ_LANES):
                 lanes.create_task(lane(images))
-    return sorted(rows)
 
 
 async def _read_one(
-    place: Wanted, images: ImageReader, opt_outs: SuppressionTable | None, pool: DecoderPool, tar: TarWriter
-) -> ImageRow:
+    place: Wanted, images: ImageReader, opt_outs: SuppressionTable | None, pool: DecoderPool
+) -> tuple[Fetched, Decoded | None]:
     why = place.listed or (opt_outs.url(place.image_url) if opt_outs is not None else "")
     if why:
-        return image_row(listed(place.image_url, why), None, staging_offset=0)
+        return listed(place.image_url, why), None
     found = Fetched(place.image_url, place.image_url, "", "", None, (), b"", NO_REASON, "", (), ())
     try:
         image = images.read(place.source, place.offset)
     except OSError as error:
-        return image_row(found._replace(reason=Reason.IMAGE_MISSING, detail=str(error)[:200]), None, staging_offset=0)
+        return found._replace(reason=Reason.IMAGE_MISSING, detail=str(error)[:200]), None
     decoded = await pool.decode(image.upright())
     decoded = decoded._replace(raw_sha256=sha256_hex(image.data))
-    return _staged(heard(found._replace(body=image.data), _says(decoded, opt_outs)), decoded, tar)
+    return heard(found._replace(body=image.data), _says(decoded, opt_outs)), decoded
 
 
 def _says(decoded: Decoded, opt_outs: SuppressionTable | None) -> list[Consent]:
@@ -196,13 +198,10 @@ def _says(decoded: Decoded, opt_outs: SuppressionTable | None) -> list[Consent]:
     return [*decoded.consent, *([listed_consent(named)] if named else [])]
 
 
-def _staged(fetched: Fetched, decoded: Decoded | None, tar: TarWriter) -> ImageRow:
+async def _stage(fetched: Fetched, decoded: Decoded | None, staging: Staging) -> None:
     if fetched.reason and decoded is not None:  # refused for what it is: nothing of it is kept but its name
         decoded = Decoded(reason=fetched.reason, raw_sha256=decoded.raw_sha256, raw_format=decoded.raw_format)
-    if decoded is None or decoded.reason:
-        return image_row(fetched, decoded, staging_offset=0)
-    offset = tar.add(f"{fingerprint(fetched.url)[:32]}.jpg", decoded.jpeg)
-    return image_row(fetched, decoded, staging_offset=offset)
+    await staging.add(image_row(fetched, decoded), decoded.jpeg if decoded is not None else b"")
 
 
 def place_order(row: Wanted) -> tuple[str, int, str]:
@@ -238,7 +237,7 @@ class RegroupWanted(beam.DoFn):
                     why = opt_outs.url(page) if opt_outs is not None else ""
                     wanted.add(Wanted(url, source, offset, why) if kind == DOWNLOADED else Wanted(url, listed=why))
         ordered = sorted(wanted, key=place_order)
-        yield from self._exchange.write(ordered)
+        yield from self._exchange.write(ordered, source=WANTED)
 
 
 class _DecodingDoFn(beam.DoFn):
@@ -259,21 +258,15 @@ class _DecodingDoFn(beam.DoFn):
         self._loop.run_until_complete(self._pool.__aexit__(None, None, None))
         self._loop.close()
 
-    def _stage(self, partition: int, work: Work) -> Done:
-        """Run ``work`` with a staging tar to fill; report its rows and the tar."""
+    def _stage(self, staging: Staging, work: Work) -> Iterator[Done]:
+        """Do with ``work`` what ``staging`` misses; yield its report."""
         notes = ProgressNotes(self._place.path)
-        with storage.ContentFile(self._place.path) as content:
-            tar = TarWriter(content.file)
-            rows = self._loop.run_until_complete(work(self._pool, tar, notes))
-            tar.close()
-            published = content.publish(f"staging-{partition:05d}", ".tar")
+        notes.reuse(staging.reused)
+        if staging.missing:
+            self._loop.run_until_complete(work(self._pool, staging, notes))
+            self._loop.run_until_complete(staging.save())
         notes.flush()
-        staged_rows = sum(row.outcome == Outcome.KEEP for row in rows)
-        staging = self._place.part("staging", partition, published, staged_rows)
-        staged = [row._replace(staging=staging.path) if row.outcome == Outcome.KEEP else row for row in rows]
-        images = write_part(self._place, "images", partition, ImageRow, staged)
-        books: Counter[tuple[str, str]] = Counter((row.outcome, row.reason) for row in rows)
-        return Done([images, staging], outcome_tallies(books))
+        yield from staging.done()
 
 
 class FetchPartition(_DecodingDoFn):
@@ -294,14 +287,26 @@ class FetchPartition(_DecodingDoFn):
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
         """Yield the report, tagged "done", and the handles of images that are there already."""
         partition, slices = element
-        rows: Iterable[Wanted] = read_slices(slices, Wanted)
+        pieces: dict[str, list[Slice]] = defaultdict(list)
+        for piece in slices:
+            pieces[piece.source].append(piece)
+        rows: Iterable[Wanted] = read_slices(pieces.pop(WANTED, []), Wanted)
         wanted = one_a_url(rows)
         for handle in self._there.write(row for row in wanted if row.source):
             yield beam.pvalue.TaggedOutput("handles", handle)
         rest = [row for row in wanted if not row.source]
-        if rest:
-            done = self._stage(partition, partial(fetch_all, rest, self._network, self._opt_outs.load()))
-            yield beam.pvalue.TaggedOutput("done", done)
+        with Staging(self._place, partition, (row.image_url for row in rest)) as staging:
+            staging.resume()
+            if staging.missing:
+                staging.take_over(_earlier_rows(pieces))
+            for done in self._stage(staging, partial(fetch_all, rest, self._network, self._opt_outs.load())):
+                yield beam.pvalue.TaggedOutput("done", done)
+
+
+def _earlier_rows(pieces: dict[str, list[Slice]]) -> Iterator[EarlierRow]:
+    for folder in sorted(pieces):
+        for row in read_slices(pieces[folder], ImageRow):
+            yield EarlierRow(folder, row)
 
 
 class ReadPartition(_DecodingDoFn):
@@ -318,7 +323,9 @@ class ReadPartition(_DecodingDoFn):
         partition, slices = element
         rows: Iterable[Wanted] = read_slices(slices, Wanted)
         wanted = sorted(rows, key=place_order)
-        yield self._stage(self._first + partition, partial(read_all, wanted, self._settings, self._opt_outs.load()))
+        with Staging(self._place, self._first + partition, (row.image_url for row in wanted)) as staging:
+            staging.resume()
+            yield from self._stage(staging, partial(read_all, wanted, self._settings, self._opt_outs.load()))
 
 
 def expand(
@@ -330,11 +337,20 @@ def expand(
     settings: ImageSettings,
     partitions: int,
     opt_outs: ListFile = NOTHING_LISTED,
+    earlier: Sequence[Committed] = (),
 ) -> beam.PCollection[Done]:
-    """Wire the stage: screened parts, distinct URLs regrouped by host, those there already by place."""
+    """Wire the stage: screened parts, distinct URLs regrouped by host, those there already by place.
+
+    The rows of ``earlier`` fetch stages of the same output are regrouped beside the URLs.
+    """
     hosts = Exchange(place.exchange, Wanted, by_host, partitions)
     there = Exchange(place.exchange, Wanted, by_place, partitions)
-    handles = pipeline | "parts" >> beam.Create(paths) | "regroup" >> beam.ParDo(RegroupWanted(hosts, opt_outs))
+    rows = hosts._replace(record=ImageRow)
+    regrouped = [pipeline | "parts" >> beam.Create(paths) | "regroup" >> beam.ParDo(RegroupWanted(hosts, opt_outs))]
+    for number, stage in enumerate(earlier):
+        parts = pipeline | f"earlier {number}" >> beam.Create(stage.paths("images"))
+        regrouped.append(parts | f"regroup earlier {number}" >> beam.ParDo(Regroup(rows, source=stage.folder)))
+    handles = regrouped | "meet earlier" >> beam.Flatten()
     fetched = group(handles, "group") | "fetch" >> beam.ParDo(
         FetchPartition(place, network, settings, there, opt_outs)
     ).with_outputs("done", "handles")

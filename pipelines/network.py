@@ -12,6 +12,25 @@ from filters.suppression import Suppression
 
 VERSION: Final = "0.1"
 CONSENT_FILES: Final = ("tdmrep", "ai.txt")
+PACE_FIELDS: Final = frozenset(
+    {
+        "contact",
+        "connections",
+        "connections_per_host",
+        "delay_seconds",
+        "max_crawl_delay",
+        "max_retry_after",
+        "connect_seconds",
+        "total_seconds",
+        "min_bytes_per_second",
+        "rate_seconds",
+        "max_tries",
+        "backoff_seconds",
+        "host_failures",
+        "robots_cache_seconds",
+    }
+)
+"""Fields that say how often and how patiently is asked: an answer that was had under other values is as good."""
 
 _DAY_SECONDS: Final = 86_400.0
 _TOKEN: Final = re.compile(r"[A-Za-z_-]{3,64}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
@@ -20,10 +20,11 @@ from pipelines.download_shards import DOWNLOADED, Download, find_shards
 from pipelines.errors import InputRefused
 from pipelines.extract import SourceUnit
 from pipelines.link_table import format_of
+from pipelines.parts import read_batches
 from pipelines.stage import StagePlan, committed
 from pipelines.suppression_list import content_of
 from pipelines.workflow import Workflow, as_plain
-from schemas.reasons import Stage
+from schemas.reasons import Stage, is_transient
 
 
 class SourceFile(NamedTuple):
@@ -36,12 +37,15 @@ class SourceFile(NamedTuple):
 class RunPlan(NamedTuple):
     """The stages of a run in order, the source files they start from, the workflow's own concepts, and what a release
     must cover.
+
+    ``retries`` says how often each stage has been asked to try failed requests again.
     """
 
     stages: list[StagePlan]
     files: list[SourceFile]
     concepts: AddedConcepts
     demands: Demands
+    retries: Mapping[str, int]
 
     def of(self, stage: Stage) -> StagePlan:
         """Return one stage's plan."""
@@ -103,12 +107,18 @@ def _versions(filters: Iterable[Any]) -> list[str]:
     return [filter_id(judge) for judge in filters]
 
 
-def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
+def plan_run(
+    workflow: Workflow, out: str, files: list[SourceFile], retries: Mapping[str, int] | None = None
+) -> RunPlan:
     """Return the plan of a run. Each fingerprint covers the stage's config, its code's versions and its inputs'.
+
+    Those of crawl and fetch cover how often what failed was to be tried again (``retries``): a retry is a stage of its
+    own, which takes over what the one before it has.
 
     Raises:
         InputRefused: a file that the workflow names is missing or malformed.
     """
+    retries = retries or {}
     concepts = read_added(workflow.concepts)
     demands = read_demands(workflow.release, concepts)
     network = as_plain(workflow.network)
@@ -129,7 +139,13 @@ def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
         starts = as_plain(sources.crawl) if sources.crawl is not None else None
         web = as_plain(sources.embedded_web) if sources.embedded_web is not None else None
         crawled = add(
-            Stage.CRAWL, version=crawl.VERSION, crawl=starts, embedded_web=web, network=network, reading=reading
+            Stage.CRAWL,
+            version=crawl.VERSION,
+            crawl=starts,
+            embedded_web=web,
+            network=network,
+            reading=reading,
+            retries=retries.get(Stage.CRAWL, 0),
         )
     if sources.embedded_web is not None:
         reading["embedded_web"] = embedded_web.VERSION
@@ -158,6 +174,7 @@ def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
         image=as_plain(workflow.fetch),
         libraries={name: version(name) for name in ("pillow", "opencv-python-headless", "simplejpeg", "imagehash")},
         screen=screened,
+        retries=retries.get(Stage.FETCH, 0),
     )
     clustered = add(Stage.DEDUPE, version=dedupe.VERSION, rules=as_plain(workflow.dedupe), fetch=fetched)
     selected = add(
@@ -178,16 +195,42 @@ def plan_run(workflow: Workflow, out: str, files: list[SourceFile]) -> RunPlan:
         pyarrow=version("pyarrow"),
         select=selected,
     )
-    return RunPlan(stages, files, concepts, demands)
+    return RunPlan(stages, files, concepts, demands, retries)
 
 
-def describe_plan(plan: RunPlan, previous: dict[str, str]) -> list[PlannedStage]:
-    """Return what would become of each stage. ``previous`` maps stages to the fingerprints of the last run."""
+def retries_after(plan: RunPlan) -> dict[str, int]:
+    """Return the retries of a run that is to try again what failed for a transient reason.
+
+    The first committed stage in which something did is raised by one: what follows it gets new fingerprints too, and
+    a new fetch stage asks again for what failed of itself. One that is not committed is running into it already.
+    """
+    retries = dict(plan.retries)
+    for stage, table in ((Stage.CRAWL, "pages"), (Stage.FETCH, "images")):
+        found = next((committed(planned) for planned in plan.stages if planned.stage == stage), None)
+        if found is not None and _has_transient_failures(found.paths(table)):
+            retries[stage] = retries.get(stage, 0) + 1
+            break
+    return retries
+
+
+def _has_transient_failures(paths: list[str]) -> bool:
+    for path in paths:
+        for batch in read_batches(path, ["reason", "http_status"]):
+            ends = zip(batch.column("reason").to_pylist(), batch.column("http_status").to_pylist(), strict=True)
+            if any(is_transient(reason, status) for reason, status in set(ends)):
+                return True
+    return False
+
+
+def describe_plan(plan: RunPlan, previous: dict[str, str], tried: Mapping[str, int]) -> list[PlannedStage]:
+    """Return what would become of each stage. ``previous`` are the last run's fingerprints, ``tried`` its retries."""
     lines = []
     for stage in plan.stages:
         before = previous.get(stage.stage)
         if committed(stage) is not None:
             action, why = "skip", "it is committed with this fingerprint"
+        elif plan.retries.get(stage.stage, 0) > tried.get(stage.stage, 0):
+            action, why = "run", "what failed for a transient reason is asked for again"
         elif before is None:
             action, why = "run", "it has not been run here"
         elif before != stage.fingerprint:

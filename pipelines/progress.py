@@ -13,13 +13,20 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import Self, TextIO
+from typing import NamedTuple, Self, TextIO
 
 from pipelines import storage
 
 _NOTE_EVERY = 0.5  # seconds between two notes of one worker
 _LINE_EVERY = 10.0  # seconds between two lines where the output is a file
 _FOLDER = "progress"
+
+
+class Progress(NamedTuple):
+    """Finished units of work, and how many of them were finished before this try began."""
+
+    done: int
+    reused: int
 
 
 class ProgressNotes:
@@ -30,6 +37,7 @@ class ProgressNotes:
         if not storage.is_remote(attempt_folder):
             self._path = Path(attempt_folder) / _FOLDER / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._done = 0
+        self._reused = 0
         self._next = 0.0
 
     def advance(self, number: int = 1) -> None:
@@ -38,30 +46,41 @@ class ProgressNotes:
         if time.monotonic() >= self._next:
             self.flush()
 
+    def reuse(self, number: int) -> None:
+        """Count ``number`` units as done before."""
+        self._reused += number
+        self.advance(number)
+
     def flush(self) -> None:
         """Write the count down now."""
         self._next = time.monotonic() + _NOTE_EVERY
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text(str(self._done), encoding="ascii")
+            self._path.write_text(f"{self._done} {self._reused}", encoding="ascii")
 
 
-def done_so_far(attempt_folder: str) -> int:
+def done_so_far(attempt_folder: str) -> Progress:
     """Return the units that all workers have noted as done."""
     folder = Path(attempt_folder) / _FOLDER
     if storage.is_remote(attempt_folder) or not folder.is_dir():
-        return 0
-    done = 0
+        return Progress(0, 0)
+    done = reused = 0
     for path in folder.iterdir():
         with suppress(FileNotFoundError):  # a commit elsewhere clears the notes away while they are read
-            done += int(path.read_text(encoding="ascii") or 0)
-    return done
+            noted = path.read_text(encoding="ascii").split()
+            if len(noted) == 2:  # else it is being written
+                done += int(noted[0])
+                reused += int(noted[1])
+    return Progress(done, reused)
 
 
-def describe(stage: str, *, done: int, total: int | None, unit: str, seconds: float) -> str:
-    """Return the line of progress: done/total, rate, and the time left where the total is known."""
-    rate = done / seconds if seconds > 0 else 0.0
+def describe(stage: str, *, progress: Progress, total: int | None, unit: str, seconds: float) -> str:
+    """Return the line of progress: done/total, how many before, rate, and the time left where the total is known."""
+    done, reused = progress
+    rate = (done - reused) / seconds if seconds > 0 else 0.0
     text = f"{stage:<8} {done:,}" + (f"/{total:,}" if total is not None else "") + f" {unit}"
+    if reused:
+        text += f" ({reused:,} done before)"
     text += f"  {rate:,.1f}/s  {seconds:,.0f} s"
     if total is not None and rate > 0 and done < total:
         text += f"  {(total - done) / rate:,.0f} s left"
@@ -86,7 +105,7 @@ class ProgressLine:
     def _line(self) -> str:
         seconds = time.monotonic() - self._start
         return describe(
-            self._stage, done=done_so_far(self._folder), total=self._total, unit=self._unit, seconds=seconds
+            self._stage, progress=done_so_far(self._folder), total=self._total, unit=self._unit, seconds=seconds
         )
 
     def _watch(self) -> None:

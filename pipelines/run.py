@@ -21,9 +21,9 @@ from pipelines.errors import CheckFailed, InputRefused, StageFailed
 from pipelines.exchange import partitions_for
 from pipelines.extract import SourceUnit
 from pipelines.ledger import ledger_of
-from pipelines.plan import RunPlan, find_sources, plan_run
+from pipelines.plan import RunPlan, find_sources, plan_run, retries_after
 from pipelines.report import write_report
-from pipelines.stage import Attempt, Committed, StagePlan, committed, new_attempt
+from pipelines.stage import Attempt, Committed, StagePlan, committed, earlier_stages, new_attempt
 from pipelines.suppression_list import ListFile, compile_list
 from pipelines.workflow import Crawl, Workflow, as_plain
 from schemas.reasons import Outcome, Stage
@@ -33,12 +33,16 @@ RUN_RECORD = "run.json"
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is being run in an output folder: the workflow with every default, and each stage's fingerprint."""
+    """What is being run in an output folder: the workflow with every default, and each stage's fingerprint.
+
+    ``retries`` says how often each stage has been asked to try failed requests again.
+    """
 
     workflow: dict[str, Any]
     fingerprints: dict[str, str]
     folders: dict[str, str]
     harubang: str
+    retries: dict[str, int] = {}
 
 
 def read_run_record(out: str) -> RunRecord | None:
@@ -94,10 +98,11 @@ def locked(out: str) -> Iterator[None]:
 class Run:
     """One run of a workflow into an output folder."""
 
-    def __init__(self, workflow: Workflow, out: str, options: PipelineOptions) -> None:
+    def __init__(self, workflow: Workflow, out: str, options: PipelineOptions, *, retry_failed: bool = False) -> None:
         self._workflow = workflow
         self._out = out
         self._options = options
+        self._retry_failed = retry_failed
         self._network = workflow.network
         self._crawl = workflow.sources.crawl
         self._opt_outs = self._takedowns = ListFile()
@@ -107,12 +112,18 @@ class Run:
         """Return the plan. Nothing is written.
 
         Raises:
-            InputRefused: a source is missing, empty or unreadable, or the network section lacks what it must say.
+            InputRefused: a source is missing, empty or unreadable, the network section lacks what it must say, or the
+                record of the last run cannot be read.
         """
         sources = self._workflow.sources
         if sources.warc or sources.crawl or sources.tables:  # the embedded web and downloads ask nobody
             self._check_network()
-        return plan_run(self._workflow, self._out, find_sources(self._workflow))
+        record = read_run_record(self._out)
+        files = find_sources(self._workflow)
+        plan = plan_run(self._workflow, self._out, files, record.retries if record is not None else {})
+        if self._retry_failed:
+            plan = plan_run(self._workflow, self._out, files, retries_after(plan))
+        return plan
 
     def execute(self) -> DatasetManifest:
         """Run what is not committed and publish the dataset and the report.
@@ -129,6 +140,7 @@ class Run:
             fingerprints={stage.stage: stage.fingerprint for stage in plan.stages},
             folders={stage.stage: Path(stage.folder).name for stage in plan.stages},
             harubang=version("harubang"),
+            retries=dict(plan.retries),
         )
         try:
             storage.write_bytes(storage.join(self._out, RUN_RECORD), msgspec.json.format(msgspec.json.encode(record)))
@@ -199,7 +211,8 @@ class Run:
     def _run_crawl(self, attempt: Attempt, plan: RunPlan) -> Committed:
         del plan
         assert self._crawl is not None
-        return attempt.commit(crawl.run_crawl(attempt, self._crawl, self._network, self._opt_outs))
+        earlier = earlier_stages(attempt.plan, but=crawl.NOT_IN_AN_ANSWER, tables=crawl.TABLES)
+        return attempt.commit(crawl.run_crawl(attempt, self._crawl, self._network, self._opt_outs, earlier))
 
     def _run_extract(self, attempt: Attempt, plan: RunPlan) -> Committed:
         units = [file.unit for file in plan.files]
@@ -223,6 +236,7 @@ class Run:
         screened = self._done[Stage.SCREEN]
         kept = screened.manifest.tallies.get(Outcome.KEEP, 0)
         paths = screened.paths("screened")
+        earlier = earlier_stages(attempt.plan, but=fetch.NOT_IN_AN_ANSWER, tables=fetch.TABLES)
         done = attempt.run(
             lambda p: fetch.expand(
                 p,
@@ -232,6 +246,7 @@ class Run:
                 settings=self._workflow.fetch,
                 partitions=partitions_for(kept),
                 opt_outs=self._opt_outs,
+                earlier=earlier,
             ),
             total=kept,
             unit="images",

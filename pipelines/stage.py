@@ -2,7 +2,8 @@
 
 A stage owns ``stages/<stage>-<fingerprint8>/``. Workers write parts into ``attempt-…/`` below it. The job's last step
 gathers what they report; when the books balance, one manifest is published that lists every part with its sha256 and
-row count. Readers read only what a manifest lists, so an attempt that died is never seen.
+row count. Readers read only what a manifest lists, so an attempt that died is never seen. What it had finished of a
+unit of work that asks the network lies in ``saved/`` (see `pipelines.saved`) and is taken up by the next.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import apache_beam as beam
 import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines import storage
+from pipelines import saved, storage
 from pipelines.errors import StageFailed
+from pipelines.network import PACE_FIELDS
 from pipelines.parts import AttemptPlace, Done, Part, Tally
 from pipelines.progress import ProgressLine
 from pipelines.runner import make_pipeline
-from schemas.identity import fingerprint
+from schemas.identity import canonical_json, fingerprint
 from schemas.reasons import Outcome
 
 IN = "in"
@@ -32,6 +34,8 @@ KEEP = "keep"
 """Heading of the records that went on."""
 DROP = "drop:"
 """Prefix of the headings of dropped records; the reason follows."""
+REUSED = "reused"
+"""Heading of the records that a killed run, or an earlier stage, had done already: those in no need of a request."""
 
 _MANIFEST = "manifest.json"
 _RESULT = "result.json"
@@ -97,6 +101,32 @@ def committed(plan: StagePlan) -> Committed | None:
     if found.fingerprint != plan.fingerprint:
         raise StageFailed(f"{path}: belongs to fingerprint {found.fingerprint}, not {plan.fingerprint}; remove it")
     return Committed(folder=plan.folder, manifest=found)
+
+
+def earlier_stages(plan: StagePlan, *, but: frozenset[str], tables: frozenset[str]) -> list[Committed]:
+    """Return the stages of the same output whose answers from the network are as good as new ones, by folder.
+
+    They are committed, of the same name, cover the same except for the keys ``but`` and the pace they asked at, and
+    still have every part of ``tables``.
+
+    Raises:
+        StageFailed: the manifest of one cannot be read.
+    """
+    wanted = _without_pace(plan.covers, but)
+    found = []
+    for path in storage.below(storage.join(plan.root, "stages"), f"{plan.stage}-*/{_MANIFEST}"):
+        stage = Committed(folder=path.removesuffix(f"/{_MANIFEST}"), manifest=read_manifest(path))
+        if stage.manifest.fingerprint == plan.fingerprint or _without_pace(stage.manifest.covers, but) != wanted:
+            continue
+        if all(storage.exists(path) for table in tables for path in stage.paths(table)):
+            found.append(stage)
+    return found
+
+
+def _without_pace(covers: Mapping[str, Any], but: frozenset[str]) -> str:
+    rest = {key: value for key, value in covers.items() if key not in but}
+    rest["network"] = {key: value for key, value in covers.get("network", {}).items() if key not in PACE_FIELDS}
+    return canonical_json(rest)
 
 
 def read_manifest(path: str) -> StageManifest:
@@ -210,6 +240,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         except OSError as error:
             raise StageFailed(f"{self.plan.stage}: {_last_line(error)}") from error
         clear_dead_attempts(self.plan.folder, keep=self.name)
+        storage.remove_unlisted(self.plan.folder, saved.FOLDER, {part.path for part in manifest.parts})
         return Committed(folder=self.plan.folder, manifest=manifest)
 
 

@@ -9,20 +9,24 @@ import msgspec
 from pipelines import storage
 from pipelines.errors import InputRefused
 from pipelines.ledger import Ledger, ledger_of
-from pipelines.progress import done_so_far
+from pipelines.progress import Progress, done_so_far
 from pipelines.run import recorded_run
 from pipelines.stage import Committed, read_manifest
 from schemas.reasons import Stage
 
 
 class StageStatus(msgspec.Struct, frozen=True):
-    """One stage: ``state`` is committed, running (an attempt is there, maybe of a dead run) or waiting."""
+    """One stage: ``state`` is committed, running (an attempt is there, maybe of a dead run) or waiting.
+
+    ``done`` counts what a running one has finished, ``reused`` how much of it was finished before its last try.
+    """
 
     stage: str
     fingerprint: str
     state: str
     counts: dict[str, int]
     done: int
+    reused: int
 
 
 class RunStatus(msgspec.Struct, frozen=True):
@@ -43,11 +47,12 @@ def run_status(out: str) -> RunStatus:
     for stage, folder in record.folders.items():
         found = committed_at(out, folder)
         place = Path(out) / "stages" / folder
-        attempts = sorted(place.glob("attempt-*")) if found is None and not storage.is_remote(out) else []
+        attempts = list(place.glob("attempt-*")) if found is None and not storage.is_remote(out) else []
         state = "committed" if found is not None else "running" if attempts else "waiting"
-        done = sum(done_so_far(str(attempt)) for attempt in attempts)
+        last = max(attempts, key=lambda path: (path.stat().st_mtime, path.name), default=None)
+        progress = done_so_far(str(last)) if last is not None else Progress(0, 0)
         counts = found.manifest.tallies if found is not None else {}
-        stages.append(StageStatus(stage, record.fingerprints[stage], state, counts, done))
+        stages.append(StageStatus(stage, record.fingerprints[stage], state, counts, *progress))
     return RunStatus(str(record.workflow["name"]), stages)
 
 

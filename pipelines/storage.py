@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
@@ -68,6 +68,13 @@ def find(pattern: str) -> list[FoundFile]:
         raise OSError(f"{pattern}: {error}") from error
     found = [FoundFile(m.path, m.size_in_bytes, m.last_updated_in_seconds) for m in matches]
     return sorted(file for file in found if is_remote(file.path) or not Path(file.path).is_dir())
+
+
+def below(folder: str, pattern: str) -> list[str]:
+    """Return the files below ``folder`` whose path from there matches ``pattern``, sorted; none where it is missing."""
+    if is_remote(folder):
+        return [file.path for file in find(join(folder, pattern))]
+    return sorted(join(folder, path.relative_to(folder).as_posix()) for path in Path(folder).glob(pattern))
 
 
 def open_to_read(path: str) -> BinaryIO:
@@ -205,6 +212,42 @@ def hash_file(path: str) -> tuple[int, str]:
             digest.update(chunk)
             size += len(chunk)
     return size, digest.hexdigest()
+
+
+def link(source: str, target: str) -> None:
+    """Give ``source`` a second name, so that no byte is copied; where the filesystem has no links, copy it.
+
+    What is at ``target`` already is replaced, whole.
+    """
+    if is_remote(source):
+        FileSystems.copy([source], [target])
+        return
+    place = Path(target)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _temporary(place.parent) as (file, name):
+        second = Path(f"{name}-link")
+        try:
+            os.link(source, second)
+        except OSError:
+            with Path(source).open("rb") as original:
+                shutil.copyfileobj(original, file, _CHUNK)
+            _settle(file)
+            Path(name).replace(place)
+            return
+        second.replace(place)
+        second.unlink(missing_ok=True)  # replacing one name of a file by another does nothing
+
+
+def remove_unlisted(folder: str, below_it: str, listed: set[str]) -> None:
+    """Remove the files below ``folder``/``below_it`` whose path from ``folder`` is not ``listed``; on a local disk."""
+    if is_remote(folder):
+        return
+    for path in sorted((Path(folder) / below_it).rglob("*"), reverse=True):
+        if path.is_dir():
+            with suppress(OSError):  # not empty: something in it is listed
+                path.rmdir()
+        elif path.relative_to(folder).as_posix() not in listed:
+            path.unlink()
 
 
 def remove_tree(path: str) -> None:

@@ -25,6 +25,8 @@ _HEX = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 def trace(out: str, identity: str) -> dict[str, Any]:
     """Return everything ``out`` knows of ``identity``: pages, candidates, screening, images, clusters, outcomes.
 
+    ``earlier`` are other answers that earlier runs had from the same URLs: what a retry asked for again.
+
     Raises:
         InputRefused: ``out`` holds no run, or nothing in it has this identity.
     """
@@ -37,7 +39,28 @@ def trace(out: str, identity: str) -> dict[str, Any]:
         raise InputRefused(
             f"{identity}: nothing in {out} has this identity; give a sample key, candidate id, URL or sha256"
         )
-    return {"id": identity, **story}
+    return {"id": identity, **story, "earlier": _earlier(out, record, story)}
+
+
+def _earlier(out: str, record: RunRecord, story: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return what stages that are not of the last run have of the story's URLs, each answer once."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    kinds = (
+        (Stage.CRAWL, "pages", "crawled", "page_url", "captured_at"),
+        (Stage.FETCH, "images", "images", "image_url", "fetched_at"),
+    )
+    for stage, table, told, url, when in kinds:
+        urls = {row[url] for row in story[told]}
+        known = {(row[url], row[when]) for row in story[told]}
+        for path in storage.below(storage.join(out, "stages"), f"{stage}-*/manifest.json"):
+            folder = path.rsplit("/", 2)[1]
+            other = committed_at(out, folder)
+            if other is None or folder == record.folders.get(stage):
+                continue
+            for row in _rows({stage: other}, stage, table, {url: urls}):
+                if (row[url], row[when]) not in known:
+                    found.setdefault((row[url], row[when]), {"stage": folder, **row})
+    return [found[key] for key in sorted(found)]
 
 
 def _committed_stages(out: str, record: RunRecord) -> dict[str, Committed]:
@@ -132,5 +155,10 @@ def tell(story: dict[str, Any]) -> Iterator[str]:
         for evidence in row["consent"]:
             said = "allowed" if evidence["allowed"] else "refused"
             yield f"    consent  {said} by {evidence['channel']}: {evidence['value'][:80]}"
+    for row in story["earlier"]:
+        when = row.get("fetched_at") or row.get("captured_at")
+        url = row.get("image_url") or row.get("page_url")
+        end = row["reason"] or row["detail"] or row["outcome"]
+        yield f"  earlier    {url}  {when}  HTTP {row['http_status']}  {end}  in {row['stage']}"
     for row in story["lineage"]:
         yield f"  sample     {row['key']}  from {row['source']}@{row['source_offset']}"

@@ -9,6 +9,7 @@ import base64
 import gzip
 import hashlib
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, BinaryIO, Final, NamedTuple
 
@@ -17,6 +18,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecord, WarcRecordType
 MAX_PAGE_BYTES: Final = 4 << 20
 """Bytes of one page that are read: 300 times the mean of real pages (13.7 kB); more is an attack or not a page."""
 
+_CHUNK: Final = 1 << 16
 _HEAD = (
     b"WARC/1.1\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:harubang:block>\r\n"
     b"Content-Type: application/http; msgtype=response\r\nContent-Length: %d\r\n\r\n"
@@ -134,8 +136,8 @@ class WarcWriter:
 
     def add(
         self, *, url: str, fetched_at: str, address: str, status: int, headers: Sequence[tuple[str, str]], body: bytes
-    ) -> None:
-        """Append one response. Headers that spoke of the encoding on the wire are kept under another name."""
+    ) -> int:
+        """Append one response; return its offset. Headers of the encoding on the wire are kept under another name."""
         lines = [f"HTTP/1.1 {status} "]
         for name, value in headers:
             wire = name.lower() in ("content-encoding", "transfer-encoding", "content-length")
@@ -151,9 +153,33 @@ class WarcWriter:
         ]
         if address:
             fields.insert(2, ("WARC-IP-Address", address))
-        self._write(fields, fetched_at, block)
+        return self._write(fields, fetched_at, block)
 
-    def _write(self, fields: list[tuple[str, str]], date: str, block: bytes) -> None:
+    def copy(self, source: BinaryIO, offset: int) -> int:
+        """Append the record, written by this class, that begins at ``offset`` of another archive; return its offset.
+
+        Raises:
+            OSError: there is no whole record there.
+        """
+        source.seek(offset)
+        member, pieces = zlib.decompressobj(wbits=31), []
+        while not member.eof:
+            data = source.read(_CHUNK)
+            try:
+                member.decompress(data)
+            except zlib.error as error:
+                raise OSError(f"no gzip member at {offset}: {error}") from error
+            if not data:
+                raise OSError(f"the gzip member at {offset} is cut")
+            pieces.append(data[: len(data) - len(member.unused_data)])
+        return self._append(b"".join(pieces))
+
+    def _append(self, data: bytes) -> int:
+        offset = self._file.tell()
+        self._file.write(data)
+        return offset
+
+    def _write(self, fields: list[tuple[str, str]], date: str, block: bytes) -> int:
         identity = uuid.UUID(
             bytes=hashlib.sha256(repr(fields).encode() + date.encode() + block).digest()[:16], version=4
         )
@@ -162,4 +188,4 @@ class WarcWriter:
         lines.append(f"WARC-Date: {date or '1970-01-01T00:00:00Z'}")
         lines.append(f"Content-Length: {len(block)}")
         data = "\r\n".join(lines).encode() + b"\r\n\r\n" + block + b"\r\n\r\n"
-        self._file.write(gzip.compress(data, 6, mtime=0))
+        return self._append(gzip.compress(data, 6, mtime=0))

@@ -121,3 +121,26 @@ class Reason(StrEnum):
 
 NO_REASON: Final = ""
 """The reason of a record that was not dropped."""
+
+
+_TRANSIENT: Final = frozenset(
+    {
+        Reason.ROBOTS_UNREACHABLE,
+        Reason.HOST_UNRESOLVED,
+        Reason.CONNECTION_FAILED,
+        Reason.TIMED_OUT,
+        Reason.BODY_INVALID,
+        Reason.HOST_SET_ASIDE,
+    }
+)
+"""What may end otherwise at another time. ``BODY_INVALID`` is mostly a body that broke off."""
+
+
+def is_transient(reason: str, http_status: int | None) -> bool:
+    """Tell whether a fetch that ended so is worth repeating: never where somebody refused, or the content was bad.
+
+    Of statuses these are request timeout, too early, too many requests (RFC 9110, 8470, 6585) and server errors.
+    """
+    if reason == Reason.HTTP_STATUS:
+        return http_status is not None and (http_status in (408, 425, 429) or http_status >= 500)
+    return reason in _TRANSIENT

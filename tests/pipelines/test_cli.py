@@ -50,7 +50,7 @@ def test_status_as_text_and_json(harubang, output):
     code, out, _ = harubang("status", output.folder, "--json")
     found = json.loads(out)
     assert (code, found["workflow"], len(found["stages"])) == (0, "작은 모음", 6)
-    assert found["stages"][0].keys() == {"stage", "fingerprint", "state", "counts", "done"}
+    assert found["stages"][0].keys() == {"stage", "fingerprint", "state", "counts", "done", "reused"}
 
 
 def test_ledger_as_text_and_json(harubang, output):

@@ -1,5 +1,6 @@
 import itertools
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,6 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import dataset
 from pipelines.concept_counts import ConceptCounts, read_table, table_bytes
 from pipelines.dataset import (
     DatasetFile,
@@ -190,7 +190,7 @@ def test_where_files_cannot_be_linked_they_are_copied(tmp_path, monkeypatch):
     def no_links(*paths):
         raise OSError("cross-device link")
 
-    monkeypatch.setattr(dataset.os, "link", no_links)
+    monkeypatch.setattr(os, "link", no_links)
     put(tmp_path / "out", packed(tmp_path / "pack", ["x"]))
     assert (tmp_path / "out" / "dataset" / "shards" / "00000.tar").read_bytes() == b"shards x"
 

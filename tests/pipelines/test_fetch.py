@@ -15,6 +15,7 @@ from pipelines.download_shards import read_shard
 from pipelines.exchange import Exchange, read_slices
 from pipelines.fetch import (
     STRETCH_BYTES,
+    WANTED,
     FetchPartition,
     ReadPartition,
     RegroupWanted,
@@ -30,11 +31,11 @@ from pipelines.parts import AttemptPlace, read_rows, write_part
 from pipelines.pixels import process
 from pipelines.progress import ProgressNotes
 from pipelines.runner import make_pipeline
+from pipelines.staging import Staging
 from pipelines.storage import read_range
 from pipelines.suppression_list import NOTHING_LISTED, compile_list
-from pipelines.tar import TarWriter
 from pipelines.web_client import Fetched
-from schemas.identity import fingerprint, sha256_hex
+from schemas.identity import sha256_hex
 from schemas.reasons import Reason
 from schemas.records import Consent, ImageRow, Score, ScreenedRow
 from tests.content_credentials import in_jpeg, manifest, store, training_mining
@@ -108,11 +109,11 @@ def test_a_row_joins_what_the_network_and_the_decoder_gave():
         clear_bits=60,
         scores=[Score("short_side", 6.0)],
     )
-    row = image_row(FETCHED, decoded, staging_offset=512)
+    row = image_row(FETCHED, decoded)
     assert (row.outcome, row.reason, row.detail) == ("keep", "", "")
     assert (row.image_url, row.final_url, row.http_status) == ("http://a.kr/1.jpg", "http://b.kr/1.jpg", 200)
     assert (row.raw_bytes, row.stored_bytes) == (4, 5)
-    assert (row.staging, row.staging_offset, row.staging_length) == ("", 512, 5)
+    assert (row.staging, row.staging_offset, row.staging_length) == ("", 0, 5)
     same = set(ImageRow._fields) & set(Decoded._fields) - {"reason", "detail", "consent"}
     assert {name: getattr(row, name) for name in same} == {name: getattr(decoded, name) for name in same}
     assert row.consent == [Consent("robots.txt", "sha256:00", True)]
@@ -120,7 +121,7 @@ def test_a_row_joins_what_the_network_and_the_decoder_gave():
 
 def test_a_refusal_of_the_network_is_the_row_s_reason():
     refused = FETCHED._replace(body=b"", status=None, reason=Reason.TIMED_OUT, detail="over 1 s")
-    row = image_row(refused, None, staging_offset=0)
+    row = image_row(refused, None)
     assert (row.outcome, row.reason, row.detail) == ("drop", Reason.TIMED_OUT, "over 1 s")
     assert (row.raw_sha256, row.stored_bytes, row.staging_length, row.http_status) == ("", 0, 0, None)
     assert row.consent == [Consent("robots.txt", "sha256:00", True)]
@@ -128,7 +129,7 @@ def test_a_refusal_of_the_network_is_the_row_s_reason():
 
 def test_a_refusal_of_the_decoder_is_the_row_s_reason_and_the_bytes_are_named():
     decoded = Decoded(reason=Reason.IMAGE_UNDECODABLE, detail="cut", raw_sha256="a" * 64)
-    row = image_row(FETCHED, decoded, staging_offset=0)
+    row = image_row(FETCHED, decoded)
     assert (row.outcome, row.reason, row.detail) == ("drop", Reason.IMAGE_UNDECODABLE, "cut")
     assert (row.raw_sha256, row.raw_bytes, row.stored_bytes) == ("a" * 64, 4, 0)
 
@@ -137,25 +138,30 @@ def test_a_refusal_of_the_decoder_is_the_row_s_reason_and_the_bytes_are_named():
 
 
 def names(data):
+    if not data:  # no image was stored, and no tar begun
+        return []
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         return tar.getnames()
 
 
 def fetched(urls, folder, routes=ROUTES, opt_outs=None, **changes):
     """Fetch from a server of ``routes``; return the rows and the staging tar."""
-    staging = io.BytesIO()
+    place = AttemptPlace(str(folder), "attempt-1")
 
     async def run():
-        tar = TarWriter(staging)
-        async with Server(dict(routes)) as server, DecoderPool(SETTINGS) as pool:
-            wanted = one_a_url(url if isinstance(url, Wanted) else Wanted(url) for url in urls)
-            notes = ProgressNotes(str(folder))
-            rows = await fetch_all(wanted, network(server, **changes), opt_outs, pool, tar, notes)
-        tar.close()
-        return rows, server
+        wanted = one_a_url(url if isinstance(url, Wanted) else Wanted(url) for url in urls)
+        with Staging(place, 0, (row.image_url for row in wanted)) as staging:
+            async with Server(dict(routes)) as server, DecoderPool(SETTINGS) as pool:
+                notes = ProgressNotes(place.path)
+                await fetch_all(wanted, network(server, **changes), opt_outs, pool, staging, notes)
+            await staging.save()
+            return list(staging.done()), server
 
-    rows, server = asyncio.run(run())
-    return rows, staging.getvalue(), server
+    reports, server = asyncio.run(run())
+    parts = [part for report in reports for part in report.parts]
+    rows = [row for part in parts if part.table == "images" for row in read_rows(str(folder / part.path), ImageRow)]
+    tars = [(folder / part.path).read_bytes() for part in parts if part.table == "staging"]
+    return rows, b"".join(tars), server
 
 
 def test_every_url_has_one_row_and_every_kept_image_lies_in_the_tar(tmp_path):
@@ -177,12 +183,14 @@ def test_every_url_has_one_row_and_every_kept_image_lies_in_the_tar(tmp_path):
     kept = {row.image_url: row for row in rows if row.outcome == "keep"}
     assert kept["http://a.kr/1.jpg"].raw_sha256 == kept["http://b.kr/1.jpg"].raw_sha256 == sha256_hex(picture(1))
     assert kept["http://b.kr/1.jpg"].final_url == "http://a.kr/1.jpg"
-    assert sorted(names(staging)) == sorted(f"{fingerprint(url)[:32]}.jpg" for url in kept)
+    assert sorted(names(staging)) == sorted({f"{row.stored_sha256[:32]}.jpg" for row in kept.values()})
+    assert len(names(staging)) == 2 < len(kept)
 
 
 def test_two_runs_give_the_same_rows_but_for_the_time_and_the_place_in_the_tar(tmp_path):
-    found = [fetched(urls, tmp_path, connections=connections) for urls, connections in ((URLS, 8), (URLS[::-1], 1))]
-    rows = [[row._replace(fetched_at="", staging_offset=0) for row in rows] for rows, _, _ in found]
+    ways = ((tmp_path / "1", URLS, 8), (tmp_path / "2", URLS[::-1], 1))
+    found = [fetched(urls, folder, connections=connections) for folder, urls, connections in ways]
+    rows = [[row._replace(fetched_at="", staging="", staging_offset=0) for row in rows] for rows, _, _ in found]
     assert rows[0] == rows[1]
     tars = [sorted(names(tar)) for _, tar, _ in found]
     assert tars[0] == tars[1]
@@ -190,14 +198,13 @@ def test_two_runs_give_the_same_rows_but_for_the_time_and_the_place_in_the_tar(t
 
 def test_one_host_asked_one_url_at_a_time_fills_the_same_tar_byte_for_byte(tmp_path):
     urls = [url for url in URLS if "a.kr" in url]
-    tars = [fetched(urls, tmp_path, connections_per_host=1)[1] for _ in range(2)]
+    tars = [fetched(urls, tmp_path / name, connections_per_host=1)[1] for name in "12"]
     assert tars[0] == tars[1]
 
 
 def test_nothing_to_fetch(tmp_path):
     rows, staging, server = fetched([], tmp_path)
-    assert (rows, server.requests) == ([], [])
-    assert names(staging) == []
+    assert (rows, staging, server.requests) == ([], b"", [])
 
 
 def test_an_image_that_refuses_training_inside_is_not_stored_and_not_asked_for_by_another_name(tmp_path):
@@ -207,7 +214,7 @@ def test_an_image_that_refuses_training_inside_is_not_stored_and_not_asked_for_b
     assert [(row.reason, row.detail, row.staging_length) for row in rows] == [(Reason.OPTED_OUT, "c2pa", 0)] * 2
     for row in rows:
         assert (row.consent[-1].channel, row.consent[-1].allowed) == ("c2pa", False)
-    assert names(staging) == []
+    assert staging == b""
     assert server.requests.count("a.kr/1.jpg") == 1
 
 
@@ -291,7 +298,7 @@ def test_a_host_is_in_one_partition():
 def test_a_partition_reports_its_rows_its_tar_and_its_books(tmp_path, screened):
     place = AttemptPlace(str(tmp_path), "attempt-1")
     exchange = Exchange(place.exchange, Wanted, by_host, 1)
-    ((_, piece),) = exchange.write(Wanted(url) for url in URLS if "b.kr" in url)
+    ((_, piece),) = exchange.write((Wanted(url) for url in URLS if "b.kr" in url), source=WANTED)
 
     async def serve(stop, started):
         async with Server(dict(ROUTES)) as server:
@@ -392,7 +399,7 @@ def test_what_is_there_is_handed_on_once_and_not_fetched(tmp_path):
     place = AttemptPlace(str(tmp_path), "attempt-1")
     hosts, there = (Exchange(place.exchange, Wanted, key, 1) for key in (by_host, by_place))
     url = "http://a.kr/1.jpg"
-    ((_, piece),) = hosts.write([Wanted(url), Wanted(url, "/d/1.tar", 0), Wanted(url, "/d/0.tar", 512)])
+    ((_, piece),) = hosts.write([Wanted(url), Wanted(url, "/d/1.tar", 0), Wanted(url, "/d/0.tar", 512)], source=WANTED)
     do_fn = FetchPartition(place, network(None), SETTINGS, there)  # never set up: nothing is fetched
     (found,) = do_fn.process((0, [piece]))
     assert found.tag == "handles"

@@ -226,11 +226,11 @@ def test_the_seed_of_the_embedded_web_is_the_crawl_s():
 def test_each_stage_is_told_with_what_would_happen_and_why(workflow, tmp_path):
     out = str(tmp_path / "out")
     plan = plan_run(workflow, out, find_sources(workflow))
-    assert {(line.action, line.why) for line in describe_plan(plan, {})} == {("run", "it has not been run here")}
+    assert {(line.action, line.why) for line in describe_plan(plan, {}, {})} == {("run", "it has not been run here")}
 
     previous = {stage.stage: stage.fingerprint for stage in plan.stages}
     new_attempt(plan.of(Stage.CRAWL), PipelineOptions([])).commit(Done([], []))
-    lines = describe_plan(plan, previous | {"pack": "another"})
+    lines = describe_plan(plan, previous | {"pack": "another"}, {})
     assert [(line.stage, line.action, line.why) for line in lines] == [
         ("crawl", "skip", "it is committed with this fingerprint"),
         *((stage, "run", "it did not finish") for stage in AFTER_CRAWL[:-1]),
@@ -240,5 +240,5 @@ def test_each_stage_is_told_with_what_would_happen_and_why(workflow, tmp_path):
 
 
 def test_a_plan_writes_nothing(workflow, tmp_path):
-    describe_plan(plan_run(workflow, str(tmp_path / "out"), find_sources(workflow)), {})
+    describe_plan(plan_run(workflow, str(tmp_path / "out"), find_sources(workflow)), {}, {})
     assert not (tmp_path / "out").exists()

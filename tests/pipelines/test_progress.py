@@ -3,7 +3,7 @@ import io
 import pytest
 
 from pipelines import progress
-from pipelines.progress import ProgressLine, ProgressNotes, describe, done_so_far
+from pipelines.progress import Progress, ProgressLine, ProgressNotes, describe, done_so_far
 
 
 class Terminal(io.StringIO):
@@ -18,7 +18,7 @@ def test_notes_of_several_workers_are_added_up(tmp_path):
     other.advance(4)
     one.flush()
     other.flush()
-    assert done_so_far(str(tmp_path)) == 8
+    assert done_so_far(str(tmp_path)) == (8, 0)
 
 
 def test_a_note_is_written_at_the_most_twice_a_second_and_by_flush(tmp_path):
@@ -26,51 +26,61 @@ def test_a_note_is_written_at_the_most_twice_a_second_and_by_flush(tmp_path):
     notes.advance()
     for _ in range(20):
         notes.advance()
-    assert done_so_far(str(tmp_path)) < 21
+    assert done_so_far(str(tmp_path)).done < 21
     notes.flush()
-    assert done_so_far(str(tmp_path)) == 21
+    assert done_so_far(str(tmp_path)) == (21, 0)
 
 
 def test_nothing_noted_is_nothing_done(tmp_path):
-    assert done_so_far(str(tmp_path)) == 0
-    assert done_so_far(str(tmp_path / "none")) == 0
+    assert done_so_far(str(tmp_path)) == (0, 0)
+    assert done_so_far(str(tmp_path / "none")) == (0, 0)
 
 
 def test_a_note_being_written_counts_as_nothing_yet(tmp_path):
     folder = tmp_path / "progress"
     folder.mkdir()
     (folder / "1-a").write_text("")
-    (folder / "1-b").write_text("5")
-    assert done_so_far(str(tmp_path)) == 5
+    (folder / "1-b").write_text("5 1")
+    assert done_so_far(str(tmp_path)) == (5, 1)
 
 
 def test_a_note_that_goes_while_it_is_read_counts_as_nothing(tmp_path):
     folder = tmp_path / "progress"
     folder.mkdir()
     (folder / "1-a").symlink_to(tmp_path / "gone")
-    (folder / "1-b").write_text("5")
-    assert done_so_far(str(tmp_path)) == 5
+    (folder / "1-b").write_text("5 1")
+    assert done_so_far(str(tmp_path)) == (5, 1)
+
+
+def test_what_was_done_before_is_told_apart(tmp_path):
+    notes = ProgressNotes(str(tmp_path))
+    notes.reuse(5)
+    notes.advance(2)
+    notes.flush()
+    assert done_so_far(str(tmp_path)) == (7, 5)
 
 
 def test_a_remote_folder_is_not_noted_in():
     notes = ProgressNotes("s3://bucket/out")
     notes.advance(3)
     notes.flush()
-    assert done_so_far("s3://bucket/out") == 0
+    assert done_so_far("s3://bucket/out") == (0, 0)
 
 
 @pytest.mark.parametrize(
-    ("done", "total", "seconds", "line"),
+    ("done", "reused", "total", "seconds", "line"),
     [
-        (0, None, 0.0, "fetch    0 images  0.0/s  0 s"),
-        (1500, None, 10.0, "fetch    1,500 images  150.0/s  10 s"),
-        (1500, 3000, 10.0, "fetch    1,500/3,000 images  150.0/s  10 s  10 s left"),
-        (3000, 3000, 10.0, "fetch    3,000/3,000 images  300.0/s  10 s"),
-        (0, 3000, 10.0, "fetch    0/3,000 images  0.0/s  10 s"),
+        (0, 0, None, 0.0, "fetch    0 images  0.0/s  0 s"),
+        (1500, 0, None, 10.0, "fetch    1,500 images  150.0/s  10 s"),
+        (1500, 0, 3000, 10.0, "fetch    1,500/3,000 images  150.0/s  10 s  10 s left"),
+        (3000, 0, 3000, 10.0, "fetch    3,000/3,000 images  300.0/s  10 s"),
+        (0, 0, 3000, 10.0, "fetch    0/3,000 images  0.0/s  10 s"),
+        (1500, 1200, 3000, 10.0, "fetch    1,500/3,000 images (1,200 done before)  30.0/s  10 s  50 s left"),
+        (1200, 1200, 3000, 10.0, "fetch    1,200/3,000 images (1,200 done before)  0.0/s  10 s"),
     ],
 )
-def test_the_line_says_how_far_how_fast_and_how_long(done, total, seconds, line):
-    assert describe("fetch", done=done, total=total, unit="images", seconds=seconds) == line
+def test_the_line_says_how_far_how_fast_and_how_long(done, reused, total, seconds, line):
+    assert describe("fetch", progress=Progress(done, reused), total=total, unit="images", seconds=seconds) == line
 
 
 def test_a_file_gets_whole_lines_and_the_last_count(tmp_path):

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -29,12 +30,23 @@ def test_a_finished_run_is_committed_throughout_with_its_counts(output):
 
 def test_a_stage_at_work_says_how_far_its_workers_are(output):
     uncommit(output, "pack")
-    for attempt in ("attempt-1", "attempt-2"):
-        notes = ProgressNotes(f"{output.stages['pack'].folder}/{attempt}")
+    for worker in range(2):
+        notes = ProgressNotes(f"{output.stages['pack'].folder}/attempt-1")
+        notes.reuse(worker)
         notes.advance(3)
         notes.flush()
     pack = run_status(output.folder).stages[-1]
-    assert (pack.state, pack.done, pack.counts) == ("running", 6, {})
+    assert (pack.state, pack.done, pack.reused, pack.counts) == ("running", 7, 1, {})
+
+
+def test_a_stage_that_was_tried_twice_says_how_far_the_last_try_is(output):
+    uncommit(output, "pack")
+    for attempt, done in (("attempt-1", 5), ("attempt-0", 2)):
+        notes = ProgressNotes(f"{output.stages['pack'].folder}/{attempt}")
+        notes.advance(done)
+        notes.flush()
+        os.utime(f"{output.stages['pack'].folder}/{attempt}", (done, -done + 10**9))
+    assert run_status(output.folder).stages[-1].done == 2
 
 
 def test_a_stage_that_was_not_begun_waits(output):

@@ -53,3 +53,38 @@ def test_a_content_file_that_is_not_published_leaves_nothing(tmp_path):
 
 def test_remove_tree_of_nothing_is_nothing(tmp_path):
     storage.remove_tree(str(tmp_path / "none"))
+
+
+def test_below_lists_what_matches_even_in_a_folder_with_a_pattern_s_name(tmp_path):
+    folder = tmp_path / "out[1]*"
+    for name in ("b/x.json", "a/x.json", "a/y.txt"):
+        storage.write_bytes(str(folder / name), b"")
+    assert storage.below(str(folder), "*/x.json") == [f"{folder}/a/x.json", f"{folder}/b/x.json"]
+    assert storage.below(str(tmp_path / "none"), "*") == []
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_second_name_has_the_same_bytes_replaces_what_is_there_and_outlives_the_first(tmp_path, monkeypatch, links):
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *paths: (_ for _ in ()).throw(OSError("no links here")))
+    source, target = str(tmp_path / "a"), str(tmp_path / "deep" / "b")
+    storage.write_bytes(source, b"data")
+    storage.write_bytes(target, b"torn")
+    for _ in range(2):
+        storage.link(source, target)
+        assert storage.read_bytes(target) == b"data"
+        assert os.listdir(tmp_path / "deep") == ["b"]
+    os.unlink(source)
+    assert storage.read_bytes(target) == b"data"
+    with pytest.raises(FileNotFoundError):
+        storage.link(source, target)
+    assert os.listdir(tmp_path / "deep") == ["b"]
+
+
+def test_what_is_not_listed_goes_and_empty_folders_with_it(tmp_path):
+    for name in ("saved/1/a", "saved/1/b", "saved/2/c", "other/d"):
+        storage.write_bytes(str(tmp_path / name), b"")
+    storage.remove_unlisted(str(tmp_path), "saved", {"saved/1/a"})
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert left == ["other", "other/d", "saved", "saved/1", "saved/1/a"]
+    storage.remove_unlisted(str(tmp_path), "none", set())

@@ -1,10 +1,15 @@
 from pathlib import Path
 
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import trace as trace_module
 from pipelines.errors import InputRefused
+from pipelines.parts import Done, read_rows, write_part
+from pipelines.stage import Attempt, StagePlan
 from pipelines.trace import tell, trace
+from schemas.reasons import Reason
+from schemas.records import ImageRow
 
 TABLES = ["crawled", "pages", "candidates", "screened", "images", "clusters", "outcomes", "lineage"]
 
@@ -15,7 +20,7 @@ def counts(story):
 
 def test_a_sample_s_key_gives_its_whole_story_and_nobody_else_s(output):
     story = trace(output.folder, "0" * 32)
-    assert list(story) == ["id", *TABLES]
+    assert list(story) == ["id", *TABLES, "earlier"]
     assert story["id"] == "0" * 32
     assert counts(story) == dict.fromkeys(TABLES[1:], 1)
     assert {row["candidate_id"] for name in ("candidates", "screened", "outcomes") for row in story[name]} == {"0" * 32}
@@ -121,3 +126,19 @@ def test_a_loser_s_line_names_its_winner_and_a_refusal_its_channel(output):
     assert "HTTP 200  opted_out" in text
     assert "consent  refused by robots.txt" in text
     assert "crawled    http://a.test/    HTTP 200  archived" in text
+
+
+def test_what_an_earlier_stage_had_from_the_same_url_is_told_once(output):
+    row = next(read_rows(output.stages["fetch"].paths("images")[0], ImageRow))
+    failed = row._replace(outcome="drop", reason=Reason.TIMED_OUT, fetched_at="2025-01-01T00:00:00Z", staging="")
+    for version in (7, 8):
+        plan = StagePlan(stage="fetch", covers={"version": version}, root=output.folder)
+        earlier = Attempt(plan=plan, name="attempt-1", options=PipelineOptions([]))
+        part = write_part(earlier.place, "images", 0, ImageRow, [failed, row, row._replace(image_url="http://b.test/")])
+        earlier.commit(Done([part], []))
+    story = trace(output.folder, row.image_url)
+    assert [found["reason"] for found in story["images"]] == [""]
+    (told,) = story["earlier"]
+    assert (told["reason"], told["image_url"], told["stage"][:6]) == ("timed_out", row.image_url, "fetch-")
+    (line,) = (line for line in tell(story) if line.startswith("  earlier"))
+    assert "timed_out  in fetch-" in line

@@ -135,3 +135,28 @@ def test_a_gzip_member_cut_in_its_header_is_told():
         except OSError:
             continue  # told by the archive as a whole
         assert len(found) == 1 or isinstance(found[-1], BrokenRecord), cut
+
+
+def test_a_record_is_copied_bit_for_bit():
+    data = archive(("http://a.test/1", PAGE), ("http://a.test/2", PAGE * 9_000), ("http://a.test/3", PAGE))
+    offsets = [page.offset for page in read(data)]
+    out = io.BytesIO()
+    writer = WarcWriter(out)
+    copied = [writer.copy(io.BytesIO(data), offset) for offset in (offsets[1], offsets[2])]
+    assert [(page.url, page.offset, page.body) for page in read(out.getvalue())] == [
+        ("http://a.test/2", copied[0], PAGE * 9_000),
+        ("http://a.test/3", copied[1], PAGE),
+    ]
+    assert out.getvalue()[copied[0] :] == data[offsets[1] :]
+
+
+@pytest.mark.parametrize(("cut", "at", "problem"), [(-5, 0, "is cut"), (None, 1, "no gzip member"), (0, 0, "is cut")])
+def test_a_record_that_is_not_whole_is_not_copied(cut, at, problem):
+    data = archive(("http://a.test/1", PAGE))
+    offset = read(data)[0].offset
+    out = io.BytesIO()
+    writer = WarcWriter(out)
+    before = out.getvalue()
+    with pytest.raises(OSError, match=problem):
+        writer.copy(io.BytesIO(data[:cut]), offset + at)
+    assert out.getvalue() == before

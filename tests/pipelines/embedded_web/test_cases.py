@@ -69,7 +69,7 @@ async def fetch_all(connect_to, urls):
         async with limit:
             fetched = await client.get(url, accept="image/*")
             decoded = await pool.decode(fetched.body) if not fetched.reason else None
-        rows[url] = image_row(fetched, decoded, staging_offset=0)
+        rows[url] = image_row(fetched, decoded)
 
     async with WebClient(network(connect_to)) as client, DecoderPool(SETTINGS) as pool, asyncio.TaskGroup() as tasks:
         limit = asyncio.Semaphore(8)

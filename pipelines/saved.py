@@ -1,0 +1,81 @@
+"""Work that is finished inside a stage, saved as it goes, so that a run that dies loses little of it.
+
+A unit of work that asks the network (a host group) publishes what it has every so often into
+``stages/<stage>-<fingerprint8>/saved/<unit>/``: its files first, then one record that lists them with sha256 and rows.
+The folder's name holds the fingerprint and the unit's, so nothing else can take it for its own. A unit that begins
+reads the records, takes every one whose files are all there with the bytes it says, and does the rest. What is listed
+by the stage's manifest in the end stays; the commit clears the rest away.
+"""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from pipelines import storage
+from pipelines.parts import AttemptPlace, Part
+from schemas.identity import sha256_hex
+
+FOLDER = "saved"
+
+ROWS = 1_000
+"""URLs a unit works off between two saves."""
+BYTES = 64 << 20
+"""Bytes a unit stores between two saves."""
+SECONDS = 30.0
+"""Time between two saves of a unit. A unit that is killed loses what it did since the last: the least of the three."""
+
+
+class Due:
+    """Tells when a unit is to save again."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._bytes = 0
+        self._start = time.monotonic()
+
+    def count(self, stored: int) -> bool:
+        """Count one more URL of which ``stored`` bytes are kept; return whether it is time to save."""
+        self._rows += 1
+        self._bytes += stored
+        return self._rows >= ROWS or self._bytes >= BYTES or time.monotonic() - self._start >= SECONDS
+
+
+def place_of(place: AttemptPlace, unit: str) -> AttemptPlace:
+    """Return where the saved work of ``unit`` lies: it is the stage's, not the attempt's."""
+    return AttemptPlace(place.folder, f"{FOLDER}/{unit}")
+
+
+def save(place: AttemptPlace, parts: list[Part]) -> None:
+    """Publish the record of ``parts``, whose files are published already."""
+    data = msgspec.json.encode(parts)
+    storage.write_bytes(storage.join(place.path, f"record-{sha256_hex(data)[:12]}.json"), data)
+
+
+def records(place: AttemptPlace) -> list[list[Part]]:
+    """Return what was saved at ``place``, in the order of the records' names.
+
+    A record that cannot be read, or a file of which is missing or differs, is left out: its work is done again.
+    """
+    whole: dict[Part, bool] = {}
+    found = []
+    for path in storage.below(place.path, "record-*.json"):
+        try:
+            parts = msgspec.json.decode(storage.read_bytes(path), type=list[Part])
+        except msgspec.MsgspecError:
+            continue
+        for part in parts:
+            if part not in whole:
+                whole[part] = is_whole(storage.join(place.folder, part.path), part)
+        if all(whole[part] for part in parts):
+            found.append(parts)
+    return found
+
+
+def is_whole(path: str, part: Part) -> bool:
+    """Tell whether the file ``path`` has the bytes that ``part`` says."""
+    try:
+        return storage.hash_file(path) == (part.size, part.sha256)
+    except OSError:
+        return False

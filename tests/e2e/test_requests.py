@@ -1,0 +1,293 @@
+"""What is asked of the web over several runs into one folder: killed, retried, changed. A server counts."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines import saved
+from pipelines.parts import AttemptPlace, read_rows
+from schemas.records import ImageRow, PageRow
+from tests.e2e.conftest import ROOT, harubang, root_of
+
+HOSTS = [f"{name}.test" for name in ("ga", "na", "da")]
+PAGES, IMAGES = 8, 3  # pages a host, images a page
+SAVE_ROWS = 4
+CONNECTIONS = 4
+HTML = "text/html; charset=utf-8"
+THINGS = ["돌하르방", "해녀", "한옥", "항아리", "김치", "감귤", "오름", "장독대"]
+
+
+def picture(seed):
+    rough = np.random.default_rng(seed).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(rough).resize((240, 180), Image.Resampling.BICUBIC).save(out, "JPEG")
+    return out.getvalue()
+
+
+def site():
+    """Return (content type, body) by host and path: a front page that links pages, pages that show images."""
+    routes = {}
+    for place, host in enumerate(HOSTS):
+        links = "".join(f"<a href='/p{n}'>{n}</a>" for n in range(PAGES))
+        routes[f"{host}/"] = (
+            "text/html; charset=utf-8",
+            f"<html><body><p>제주 이야기</p>{links}</body></html>".encode(),
+        )
+        for page in range(PAGES):
+            shown = ""
+            for number in range(IMAGES):
+                seed = (place * PAGES + page) * IMAGES + number
+                routes[f"{host}/i{page}-{number}.jpg"] = ("image/jpeg", picture(seed))
+                caption = f"제주 바닷가 마을에서 만난 {THINGS[seed % len(THINGS)]} 풍경 {seed}"
+                shown += f"<figure><img src='/i{page}-{number}.jpg'><figcaption>{caption}</figcaption></figure>"
+            body = f"<html><body><h1>마을 {page}</h1>{shown}</body></html>".encode()
+            routes[f"{host}/p{page}"] = (HTML, body)
+    return routes
+
+
+class Web:
+    """Serves `site` on loopback and counts. What is in ``failing`` gets 503; ``watch`` is told of each request."""
+
+    def __init__(self):
+        self.routes = site()
+        self.asked = Counter()
+        self.failing = set()
+        self.watch = lambda name: None
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                name = self.headers["Host"].partition(":")[0] + self.path
+                web.asked[name] += 1
+                web.watch(name)
+                kind, body = web.routes.get(name, ("text/plain", b""))
+                self.send_response(503 if name in web.failing else 200 if body else 404)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.address = f"127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def counted(self):
+        """Return how often each page and image was asked for since the last call."""
+        asked = {name: number for name, number in self.asked.items() if name in self.routes}
+        self.asked.clear()
+        return asked
+
+
+@pytest.fixture
+def web():
+    served = Web()
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def workflow(web, tmp_path):
+    path = tmp_path / "workflow.yaml"
+    text = {
+        "name": "counted",
+        "sources": {"crawl": {"seeds": [f"http://{host}/" for host in HOSTS], "depth": 2}},
+        "network": {
+            "allow_loopback": True,
+            "connect_to": {"*": web.address},
+            "connections": CONNECTIONS,
+            "delay_seconds": 0,
+            "backoff_seconds": 0.01,
+            "host_failures": 100,
+            "max_tries": 1,
+        },
+        "fetch": {"processes": 1},
+        "select": {"filters": []},
+    }
+    path.write_text(json.dumps(text))
+    return path
+
+
+def started(*arguments):
+    """Start a run that saves its work every few URLs."""
+    code = f"from pipelines import saved; saved.ROWS = {SAVE_ROWS}; from pipelines.cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, "run", *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def finished(*arguments):
+    done = harubang("run", *arguments)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    return done
+
+
+def saved_work(out):
+    """Return the pages and images, as the server names them, that stages in ``out`` have saved or committed."""
+    names = set()
+    for unit in Path(out).glob("stages/*/saved/*"):
+        place = AttemptPlace(str(unit.parents[1]), f"saved/{unit.name}")
+        for part in (part for parts in saved.records(place) for part in parts):
+            path = str(unit.parents[1] / part.path)
+            if part.table == "pages":
+                names |= {row.page_url.removeprefix("http://") for row in read_rows(path, PageRow)}
+            elif part.table == "images":
+                names |= {row.image_url.removeprefix("http://") for row in read_rows(path, ImageRow)}
+    return names
+
+
+def balanced(out):
+    return json.loads(harubang("ledger", out, "--json").stdout)
+
+
+def images_of(web):
+    return {name for name in web.routes if name.endswith(".jpg")}
+
+
+def test_a_run_killed_again_and_again_asks_for_nothing_that_it_had_saved(web, workflow, tmp_path):
+    finished(workflow, "--out", tmp_path / "whole")
+    assert web.counted() == dict.fromkeys(web.routes, 1)
+    assert balanced(tmp_path / "whole")["kept"] == len(images_of(web))
+
+    out = tmp_path / "out"
+    asked = Counter()
+    reused = 0
+    for ending, deaths in ((("/", *"01234567"), (9, 18)), ((".jpg",), (14, 33, 51))):
+        for death in deaths:
+            process = started(workflow, "--out", out)
+
+            def kill_at(name, process=process, ending=ending, death=death):
+                done = {n for n in {**asked, **web.asked} if n.endswith(ending) and n in web.routes}
+                if name.endswith(ending) and len(done) >= death:
+                    os.kill(process.pid, signal.SIGKILL)
+
+            before = saved_work(out)
+            web.watch = kill_at
+            assert process.wait(240) == -signal.SIGKILL, process.stderr.read().decode()[-2000:]
+            process.stderr.close()
+            web.watch = lambda name: None
+            now = web.counted()
+            assert not before & now.keys()
+            asked.update(now)
+            assert len(asked.keys() - saved_work(out)) <= SAVE_ROWS + 2 * CONNECTIONS
+            assert saved_work(out) >= before
+            reused = max(reused, len(before))
+    assert reused > 40
+    before = saved_work(out)
+    done = finished(workflow, "--out", out)
+    assert b"done before)" in done.stderr
+    assert not before & web.counted().keys()
+    assert root_of(out) == root_of(tmp_path / "whole")
+    assert balanced(out) == balanced(tmp_path / "whole")
+    assert json.loads(harubang("verify", out, "--json").stdout)["ok"]
+    leftover = [path.name for path in out.glob("stages/*/saved/*/*") if path.name.startswith((".", "record"))]
+    assert leftover == []
+
+
+def test_what_failed_is_asked_for_again_alone_and_the_dataset_is_that_of_a_sound_web(web, workflow, tmp_path):
+    finished(workflow, "--out", tmp_path / "sound")
+    web.counted()
+
+    out = tmp_path / "out"
+    refusing = {"ga.test/p1", "na.test/", "na.test/i2-0.jpg", "da.test/i0-0.jpg", "da.test/i7-2.jpg"}
+    web.failing = set(refusing)
+    finished(workflow, "--out", out)
+    assert balanced(out)["dropped"] == {"http_status": 4}
+    first = web.counted()
+    hidden = web.routes.keys() - first.keys()  # behind the front page that failed
+    assert all(name.startswith(("na.test/", "ga.test/i1-")) for name in hidden)
+    traced = json.loads(harubang("trace", out, "http://da.test/i0-0.jpg", "--json").stdout)
+    assert [row["reason"] for row in traced["images"]] == ["http_status"]
+
+    # Without being asked to, a run tries nothing again.
+    finished(workflow, "--out", out)
+    assert web.counted() == {}
+
+    # The web is sound again but for one image.
+    web.failing = {"da.test/i7-2.jpg"}
+    assert b"what failed for a transient reason is asked for again" in (
+        harubang("plan", workflow, "--out", out, "--retry-failed").stdout
+    )
+    finished(workflow, "--out", out, "--retry-failed")
+    second = web.counted()
+    assert second == dict.fromkeys((refusing & first.keys()) | hidden, 1)
+    assert balanced(out)["dropped"] == {"http_status": 1}
+
+    # And then wholly so: only the fetch is run again.
+    web.failing = set()
+    finished(workflow, "--out", out, "--retry-failed")
+    assert web.counted() == {"da.test/i7-2.jpg": 1}
+    assert len(list(out.glob("stages/crawl-*"))) == 2
+    assert root_of(out) == root_of(tmp_path / "sound")
+    assert balanced(out) == balanced(tmp_path / "sound")
+    traced = json.loads(harubang("trace", out, "http://da.test/i0-0.jpg", "--json").stdout)
+    assert [row["reason"] for row in traced["images"]] == [""]
+    assert [(row["reason"], row["http_status"]) for row in traced["earlier"]] == [("http_status", 503)]
+
+    # A run afterwards, asked to or not, has nothing left to do, and the stages before may go.
+    for arguments in ((), ("--retry-failed",)):
+        finished(workflow, "--out", out, *arguments)
+        assert web.counted() == {}
+    current = set(json.loads((out / "run.json").read_bytes())["folders"].values())
+    for folder in (out / "stages").iterdir():
+        if folder.name not in current:
+            shutil.rmtree(folder)
+    assert json.loads(harubang("verify", out, "--json").stdout)["ok"]
+    assert root_of(out) == root_of(tmp_path / "sound")
+
+
+def test_a_changed_workflow_asks_only_for_what_no_earlier_stage_has(web, workflow, tmp_path):
+    out = tmp_path / "out"
+    finished(workflow, "--out", out, "--set", "sources.crawl.seeds=[http://ga.test/, http://na.test/]")
+    web.counted()
+    root = root_of(out)
+
+    # A third site, another pace: pages and images that are there are not asked for.
+    finished(workflow, "--out", out, "--set", "network.delay_seconds=0.001")
+    assert web.counted() == dict.fromkeys((name for name in web.routes if name.startswith("da.test/")), 1)
+    assert root_of(out) != root
+
+    # Back to two sites: nothing at all is asked for.
+    finished(
+        workflow,
+        "--out",
+        out,
+        "--set",
+        "network.delay_seconds=0.002",
+        "--set",
+        "sources.crawl.seeds=[http://ga.test/, http://na.test/]",
+    )
+    assert web.counted() == {}
+    assert root_of(out) == root
+
+    # Other pixels: the images are asked for, the pages are not.
+    finished(workflow, "--out", out, "--set", "fetch.max_side=128")
+    assert web.counted() == dict.fromkeys(images_of(web), 1)
+    assert json.loads(harubang("verify", out, "--json").stdout)["ok"]
