@@ -61,6 +61,7 @@ _PICTURE_WORDS: Final = """
 cover default placeholder blank empty none null undefined untitled noname sample example test figure fig
 preview background bg slide gallery video view zoom loading post content contents title alt text caption
 description screenshot capture value vol product item detail page attachment file by of the a an to for and no
+jpg jpeg png gif webp bmp svg pdf
 """
 # These label buttons, signs and logos: an image whose own alt says "다음" is an arrow, whatever stands beside it.
 _CONTROL_WORDS: Final = """

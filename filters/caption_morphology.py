@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from filters.base import Decision
-from filters.caption import FURNITURE, CaptionText
+from filters.caption import FURNITURE, MAX_FURNITURE_WORDS, CaptionText
 from filters.morphology import Morphemes
 from schemas.reasons import NO_REASON, Outcome, Reason
 
@@ -126,19 +126,25 @@ class CaptionContentNoun(
     """Drops a text that names nothing.
 
     Attributes:
-        min_nouns: least common and proper nouns that are no interface words. COYO-700M asks for a noun (its README).
+        min_nouns: least common and proper nouns that are no interface words. A foreign word is a noun ("Docker 설정"),
+            and four interface words together are one ("기본 설정 페이지 목록"). COYO-700M asks for a noun (its README).
     """
 
     min_nouns: int = 1
     name: ClassVar[str] = "caption_content_noun"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reasons: ClassVar[frozenset[Reason]] = frozenset({Reason.CAPTION_NO_CONTENT_NOUN})
 
     def decide(self, record: CaptionText, /) -> Decision:
         """Score: number of content nouns. Unknown without morphemes."""
         if record.morphemes is None:
             return Decision(Outcome.UNKNOWN, NO_REASON, None, float(self.min_nouns))
-        count = float(sum(noun not in FURNITURE for noun in record.morphemes.content_nouns))
+        nouns = [
+            *record.morphemes.content_nouns,
+            *(token.form.lower() for token in record.morphemes.tokens if token.tag == "SL" and token.length > 1),
+        ]
+        named = sum(noun not in FURNITURE for noun in nouns)
+        count = float(named or len(nouns) > MAX_FURNITURE_WORDS)
         if count < self.min_nouns:
             return Decision(Outcome.DROP, Reason.CAPTION_NO_CONTENT_NOUN, count, float(self.min_nouns))
         return Decision(Outcome.KEEP, NO_REASON, count, float(self.min_nouns))

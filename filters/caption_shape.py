@@ -141,7 +141,7 @@ class CaptionFurniture(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
     max_stem_words: int = 2
     name: ClassVar[str] = "caption_furniture"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reasons: ClassVar[frozenset[Reason]] = frozenset({Reason.CAPTION_BOILERPLATE, Reason.CAPTION_TEMPLATED})
 
     def decide(self, record: CaptionText, /) -> Decision:

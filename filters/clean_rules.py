@@ -172,8 +172,10 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule(
         "counter",
         "/)]",
-        r"\s*[\[(]\s*\d{1,3}\s?/\s?\d{1,3}\s*[\])]$|\s\d{1,3}\s?/\s?\d{1,3}$|(?<=\S)\s+[\[(]\d{1,2}[\])]$",
+        r"\s*[\[(]\s*\d{1,3}\s?/\s?\d{1,3}\s*[\])]$|\s\d{1,3}\s?/\s?\d{1,3}$",
     ),
+    # not the last of several: "색상표 (1)와 팔레트 (2)" points at numbers in the picture
+    _rule("counter", ")]", r"^((?:(?![\[(]\d{1,2}[\])]).)*\S)\s+[\[(]\d{1,2}[\])]$", r"\1"),
     _rule("counter", "/", r"^[\[(]\s*\d{1,3}\s?/\s?\d{1,3}\s*[\])]\s*(?=\S)"),
     _rule("file_name", ".", r"\s+[!-~]{0,80}[A-Za-z0-9_\-)]\.(?:jpe?g|png|gif|webp|bmp|svg|tiff?|heic|avif)$"),
     _rule("underscore", "_", r"(?<=[가-힣0-9)])_+(?=[가-힣])|(?<=[가-힣])_+(?=[0-9(])", " "),

@@ -3,7 +3,7 @@
     python tests/bench/caption_review.py RUN [--dropped N] [--sheets FOLDER --font FONT]
 
 RUN is the output folder of ``harubang run``. A line is: number, caption, kind, page, image (of what was dropped, the
-reason and the raw texts too). Pairs are in the order of their keys, which are hashes: the first N of them are a fair draw.
+reason and the raw texts too). Pairs are in the order of their keys, which are hashes: the first N are a fair draw.
 ``--dropped`` shows, in place of kept pairs, N candidates dropped for their caption though a text of theirs has Hangul,
 in equal parts for each reason. ``--sheets`` writes PNGs of 24 numbered pairs, drawn with a font file that has Hangul.
 Then count: a pair is good where the caption is clean and about the image.

@@ -15,7 +15,15 @@ def record_of(raw):
 
 
 @pytest.mark.parametrize(
-    "raw", ["정말 재밌게 봤어요", "저것은 무엇인가", "아름답고 또 아름답다", "이미지 목록", "거기 그 수 있는 것"]
+    "raw",
+    [
+        "정말 재밌게 봤어요",
+        "저것은 무엇인가",
+        "아름답고 또 아름답다",
+        "이미지 목록",
+        "거기 그 수 있는 것",
+        "PNG 파일 열기",
+    ],
 )
 def test_names_nothing(raw):
     decision = CaptionContentNoun().decide(record_of(raw))
@@ -23,7 +31,15 @@ def test_names_nothing(raw):
 
 
 @pytest.mark.parametrize(
-    ("raw", "nouns"), [("첨성대", 1), ("돌하르방을 만나다", 1), ("한복 이미지", 1), ("제주도에서 본 돌하르방", 2)]
+    ("raw", "nouns"),
+    [
+        ("첨성대", 1),
+        ("돌하르방을 만나다", 1),
+        ("한복 이미지", 1),
+        ("제주도에서 본 돌하르방", 2),
+        ("Docker 이미지 목록", 1),
+        ("기본 설정 페이지 목록", 1),
+    ],
 )
 def test_counts_nouns(raw, nouns):
     assert CaptionContentNoun().decide(record_of(raw)) == (Outcome.KEEP, NO_REASON, nouns, 1.0)

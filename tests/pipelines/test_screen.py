@@ -205,3 +205,31 @@ def test_the_stage_counts_first_and_gives_one_row_a_candidate_whatever_the_parts
         "drop:duplicate_candidate": 1,
         "drop:url_refused": 1,
     }
+
+
+@pytest.mark.parametrize("cuts", [1, 2])
+def test_a_headline_on_a_listing_page_yields_to_the_article_whatever_the_parts(tmp_path, cuts):
+    listing, article = "http://a.test/", "http://a.test/1"
+    rows = [
+        row(1, "제주 돌하르방 공원 개장")._replace(page_url=listing, linked_page=article),
+        row(2, GOOD)._replace(page_url=article, page_title="제주 돌하르방 공원 개장 | 제주 소식"),
+        row(3, "성산일출봉 해돋이")._replace(page_url=listing, linked_page="http://a.test/unread"),
+        row(4, "제주 목관아 | 제주 소식")._replace(page_url=article, site_name="제주 소식"),
+    ]
+    attempt = Attempt(
+        plan=StagePlan(stage="screen", covers={}, root=str(tmp_path)), name="1", options=PipelineOptions([])
+    )
+    parts = [write_part(attempt.place, "in", cut, CandidateRow, rows[cut::cuts]) for cut in range(cuts)]
+    folder = attempt.plan.folder
+    done = run_screen(attempt, [join(folder, part.path) for part in parts], len(rows), RULES)
+    paths = [join(folder, part.path) for part in done.parts if part.table == "screened"]
+    found = {r.image_url[14:15]: r for path in paths for r in read_rows(path, ScreenedRow)}
+    assert {key: r.reason for key, r in found.items()} == {"1": Reason.CAPTION_WEAK_SOURCE, "2": "", "3": "", "4": ""}
+    assert found["1"].why == "title of the linked page 0.20"
+    assert found["1"].linked_page == article
+    assert found["3"].why == "alt 0.26"
+    assert (found["4"].caption, found["4"].caption_raw, found["4"].steps) == (
+        "제주 목관아",
+        "제주 목관아 | 제주 소식",
+        ["site_name"],
+    )
