@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from protego import Protego
-
-from schemas.identity import sha256_hex
+from filters import robots_txt
 
 WELL_KNOWN: Final = "/ai.txt"
 CHANNEL: Final = "ai.txt"
@@ -21,25 +19,28 @@ IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif", ".bm
 class AiTxt(NamedTuple):
     """A parsed ai.txt, for one agent."""
 
-    rules: Protego
-    agent: str
-    sha256: str
+    rules: robots_txt.RobotsTxt
 
-    def refuses(self, url: str, *, is_image: bool) -> bool:
-        """Return whether ``url`` (in normal form) is refused, by its path or as what it is.
+    @property
+    def sha256(self) -> str:
+        """The file's digest."""
+        return self.rules.sha256
+
+    def refuses(self, target: str, *, is_image: bool) -> bool:
+        """Return whether ``target`` (path and query) is refused, by its path or as what it is.
 
         The type of an image whose path has no suffix of an image is not known before it is asked for; it is refused
         where any common image type is.
         """
-        if not self.rules.can_fetch(url, self.agent):
+        if not self.rules.allows(target):
             return True
-        path = url.partition("?")[0]
+        path = target.partition("?")[0]
         if not is_image or path.lower().endswith(IMAGE_SUFFIXES):
             # Suffixes are written in lower case in ai.txt, and in any case in URLs.
-            return is_image and not self.rules.can_fetch(path.lower(), self.agent)
-        return not all(self.rules.can_fetch(path + suffix, self.agent) for suffix in IMAGE_SUFFIXES)
+            return is_image and not self.rules.allows(path.lower())
+        return not all(self.rules.allows(path + suffix) for suffix in IMAGE_SUFFIXES)
 
 
 def parse(body: bytes, agent: str) -> AiTxt:
-    """Return the rules of an ai.txt for the product token ``agent``; bytes that are no UTF-8 are replaced."""
-    return AiTxt(Protego.parse(body.decode("utf-8-sig", "replace").replace("\x00", "")), agent, sha256_hex(body))
+    """Return the rules of an ai.txt for the product token ``agent``."""
+    return AiTxt(robots_txt.parse(body, agent))

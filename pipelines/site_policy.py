@@ -37,12 +37,12 @@ class SitePolicy(NamedTuple):
         """Return the TDMRep entry for ``target`` (path and query), or None."""
         return tdmrep.file_reservation(self.reservations, target) if self.reservations else None
 
-    def judge(self, url: str, target: str, *, is_image: bool) -> tuple[str, str, tuple[Consent, ...]]:
-        """Return (reason, detail, consents) for ``url``; an empty reason where it may be requested."""
+    def judge(self, target: str, *, is_image: bool) -> tuple[str, str, tuple[Consent, ...]]:
+        """Return (reason, detail, consents) for ``target`` (path and query); an empty reason where it may be had."""
         if self.refusal:
             return self.refusal, self.detail, self.consents
         if self.robots is not None:
-            if not self.robots.allows(url):
+            if not self.robots.allows(target):
                 value = f"disallow sha256:{self.robots.sha256}"
                 return Reason.ROBOTS_DISALLOWED, "", (Consent(ROBOTS_CHANNEL, value, allowed=False),)
             usage = self.robots.usage_refusal(target)
@@ -52,7 +52,7 @@ class SitePolicy(NamedTuple):
         if entry is not None and entry.reserved:
             # A header could still lift it, but to see that header is to fetch what the site reserves.
             return self._opted_out(tdmrep.FILE_CHANNEL, f"{entry.location} {tdmrep.NAME}=1")
-        if self.ai is not None and self.ai.refuses(url, is_image=is_image):
+        if self.ai is not None and self.ai.refuses(target, is_image=is_image):
             return self._opted_out(ai_txt.CHANNEL, f"disallow sha256:{self.ai.sha256}")
         return NO_REASON, "", self.consents
 

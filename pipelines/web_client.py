@@ -145,7 +145,7 @@ class WebClient:
         origin = origin_of(target)
         path = target[len(origin) :]
         policy = self._policies.known(origin) or await self._policies.of(origin)
-        reason, detail, site_says = policy.judge(target, path, is_image=accept.startswith("image/"))
+        reason, detail, site_says = policy.judge(path, is_image=accept.startswith("image/"))
         consents.extend(consent for consent in site_says if consent not in consents)
         if reason:
             return failure(Reason(reason), detail), seconds
