@@ -165,6 +165,60 @@ def near_pairs(hashes: Hashes, radius: int) -> Pairs:
     return _rows_of(values, inverse, found)
 
 
+class Index(NamedTuple):
+    """Hashes made ready for look-ups: 16 bytes a hash and band, and a table of 2^width starts a band."""
+
+    radius: int
+    bands: tuple[Band, ...]
+    values: Hashes
+    inverse: Rows
+    tables: tuple[tuple[Rows, Hashes], ...]
+
+
+def index_of(hashes: Hashes, radius: int) -> Index:
+    """Return ``hashes`` made ready for `near_in`.
+
+    Raises:
+        ValueError: as `plan_bands`.
+    """
+    values, inverse = np.unique(_dealt(hashes), return_inverse=True)
+    bands = plan_bands(radius, max(values.size, 1))
+    tables = []
+    for band in bands:
+        keys = _keys(values, band)
+        starts = np.zeros((1 << band.width) + 1, np.int64)
+        np.cumsum(np.bincount(keys, minlength=1 << band.width), out=starts[1:])
+        tables.append((starts, values[np.argsort(keys, kind="stable")]))
+    return Index(radius, bands, values, inverse, tuple(tables))
+
+
+def near_in(index: Index, hashes: Hashes) -> Pairs:
+    """Return every pair of a row of ``hashes`` (left) and an indexed row (right) 0 to radius bits apart, each once."""
+    values, inverse = np.unique(_dealt(hashes), return_inverse=True)
+    found = [pair for number in range(len(index.bands)) for pair in _looked_up(index, number, values)]
+    if not found:
+        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint8))
+    a = np.searchsorted(values, np.concatenate([pair[0] for pair in found]))
+    b = np.searchsorted(index.values, np.concatenate([pair[1] for pair in found]))
+    left, right = _expanded(a, b, inverse, index.inverse)
+    order = np.lexsort((right, left))
+    left, right = left[order], right[order]
+    bits = np.bitwise_count(values[inverse[left]] ^ index.values[index.inverse[right]])
+    return Pairs(left, right, bits)
+
+
+def _looked_up(index: Index, number: int, values: Hashes) -> Iterator[tuple[Hashes, Hashes]]:
+    """Yield pairs of a dealt hash asked about and an indexed one that no band before ``number`` finds."""
+    band = index.bands[number]
+    keys = _keys(values, band)
+    starts, home = index.tables[number]
+    for flip in _flips(band.width, band.tolerance):
+        begin, end = starts[keys ^ flip], starts[(keys ^ flip) + 1]
+        for a, b in _close(values, begin, end - begin, home, index.radius):
+            first = _first_report(a ^ b, index.bands[:number])
+            yield a[first], b[first]
+
+
 def distances(a: Hashes, b: Hashes) -> npt.NDArray[np.int64]:
     """Return the Hamming distance of ``a[i]`` and ``b[i]``; rows of several words are summed over the last axis."""
     bits: Rows = np.bitwise_count(a ^ b).astype(np.int64)
@@ -245,18 +299,28 @@ def _rows_of(values: Hashes, inverse: Rows, found: list[tuple[Hashes, Hashes]]) 
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint8))
     a = np.searchsorted(values, np.concatenate([pair[0] for pair in found]))
     b = np.searchsorted(values, np.concatenate([pair[1] for pair in found]))
-    rows = np.argsort(inverse, kind="stable")
-    counts = np.bincount(inverse, minlength=values.size)
-    starts = np.cumsum(counts) - counts
-    per_a = np.repeat(np.arange(a.size), counts[a])  # one entry per row of a
-    row_a = rows[_ranges(starts[a], counts[a])]
-    many = counts[b][per_a]
-    left, right = np.repeat(row_a, many), rows[_ranges(starts[b][per_a], many)]
+    left, right = _expanded(a, b, inverse, inverse)
     left, right = np.minimum(left, right), np.maximum(left, right)
     order = np.lexsort((right, left))
     left, right = left[order], right[order]
     bits = np.bitwise_count(values[inverse[left]] ^ values[inverse[right]])
     return Pairs(left, right, bits)
+
+
+def _expanded(a: Rows, b: Rows, inverse_a: Rows, inverse_b: Rows) -> tuple[Rows, Rows]:
+    """Return the row pairs of value pairs: each row of value ``a[i]`` with each row of value ``b[i]``."""
+    rows_a, starts_a, counts_a = _rows_by_value(inverse_a)
+    rows_b, starts_b, counts_b = _rows_by_value(inverse_b)
+    per_a = np.repeat(np.arange(a.size), counts_a[a])  # one entry per row of a
+    row_a = rows_a[_ranges(starts_a[a], counts_a[a])]
+    many = counts_b[b][per_a]
+    return np.repeat(row_a, many), rows_b[_ranges(starts_b[b][per_a], many)]
+
+
+def _rows_by_value(inverse: Rows) -> tuple[Rows, Rows, Rows]:
+    """Return the rows sorted by value, and where those of each value start and how many they are."""
+    counts = np.bincount(inverse)
+    return np.argsort(inverse, kind="stable"), np.cumsum(counts) - counts, counts
 
 
 def _ranges(starts: Rows, counts: Rows) -> Rows:

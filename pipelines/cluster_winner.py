@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from filters.caption_caps import VERSION as CAP_VERSION
 from filters.caption_caps import CaptionCap
 from filters.caption_corpus import text_key
+from filters.evaluation import NAME
+from filters.evaluation import VERSION as EVALUATION_VERSION
 from filters.near_duplicates import EXACT, Rank, winner_key
 from filters.rights import consent_grade
 from pipelines.outcome import outcome_row
 from pipelines.sample import resemblance, selected_row
 from schemas.reasons import NO_REASON, Outcome, Reason, Stage
-from schemas.records import Chosen, Contender, OutcomeRow, Verdict
+from schemas.records import Chosen, Contender, EvaluationHit, OutcomeRow, Verdict
 
 
 def choose(contenders: Iterable[Contender], captions: str = "best") -> Iterator[OutcomeRow | Chosen]:
@@ -35,6 +37,35 @@ def choose(contenders: Iterable[Contender], captions: str = "best") -> Iterator[
     for teller, *others in by_caption.values() if captions == "each" else [(winner, *rest)]:
         for loser in others:
             yield _lost(loser, winner, teller.screened.candidate_id)
+
+
+def contaminated(contenders: Iterable[Contender], hits: Mapping[str, EvaluationHit], radius: int) -> list[OutcomeRow]:
+    """Return the outcomes of the contenders of a cluster of which an image is in or near an evaluation set.
+
+    All go: what is a copy of a picture that must not be in must not be in. ``hits`` has the nearest evaluation image of
+    each such image, by URL.
+    """
+    worst = min(hits.values(), key=order_of)
+    return [_contaminated(contender, hits.get(contender.image.image_url), worst, radius) for contender in contenders]
+
+
+def _contaminated(contender: Contender, own: EvaluationHit | None, worst: EvaluationHit, radius: int) -> OutcomeRow:
+    hit = own or worst
+    apart = f"{hit.distance} of 64" + (f" and {hit.verify_distance} of 256" if hit.verify_distance >= 0 else "")
+    detail = f"{hit.set_name}: {hit.item}, " + ("the same bytes" if hit.exact else f"{apart} bits apart")
+    if own is None:
+        detail += f" from its copy {hit.image_url}" if not hit.exact else f" as its copy {hit.image_url}"
+    judged = Verdict(
+        f"{NAME}@{EVALUATION_VERSION}", Outcome.DROP, Reason.NEAR_EVALUATION_IMAGE, float(hit.distance), float(radius)
+    )
+    return outcome_row(
+        contender.screened, Stage.SELECT, Reason.NEAR_EVALUATION_IMAGE, detail, verdicts=[*contender.verdicts, judged]
+    )
+
+
+def order_of(hit: EvaluationHit) -> tuple[bool, int, int, str, str, str]:
+    """Return the key by which the hit sorts first that is told: equal bytes, then the nearest, then by name."""
+    return not hit.exact, hit.distance, hit.verify_distance, hit.set_name, hit.item, hit.image_url
 
 
 def _rank(contender: Contender) -> Rank:

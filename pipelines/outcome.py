@@ -9,7 +9,7 @@ from filters.base import Filter, verdict
 from filters.suppression import SuppressionTable
 from pipelines.workflow import Select
 from schemas.reasons import NO_REASON, Outcome, Reason, Stage
-from schemas.records import ClusterRow, Contender, ImageRow, OutcomeRow, ScreenedRow, Verdict
+from schemas.records import ClusterRow, Contender, EvaluationHit, ImageRow, OutcomeRow, ScreenedRow, Verdict
 
 _EXTRACT_REASONS = frozenset(
     {
@@ -91,9 +91,16 @@ def judge_image(image: ImageRow, filters: Sequence[Filter[ImageRow]], on_unknown
 
 
 def decide(
-    row: ScreenedRow, image: ImageRow | None, cluster: ClusterRow | None, select: Select, lists: Lists = NO_LISTS
+    row: ScreenedRow,
+    image: ImageRow | None,
+    cluster: ClusterRow | None,
+    select: Select,
+    lists: Lists = NO_LISTS,
+    said: EvaluationHit | None = None,
 ) -> OutcomeRow | Contender:
     """Return the candidate's outcome, or, where nothing is held against it, the candidate as a contender.
+
+    ``said`` is the evaluation caption that its own equals.
 
     Raises:
         LookupError: a screened candidate has no image row, or a fetched image no cluster: rows were lost.
@@ -111,6 +118,8 @@ def decide(
         named = named_by(row, image, listed)
         if named:
             return outcome_row(row, Stage.SELECT, reason, named)
+    if said is not None:
+        return outcome_row(row, Stage.SELECT, Reason.EVALUATION_CAPTION, f"{said.set_name}: {said.item}")
     drop, verdicts = judge_image(image, select.filters, select.on_unknown)
     if drop:
         return outcome_row(row, Stage.SELECT, drop, "", verdicts=verdicts)

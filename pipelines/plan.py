@@ -11,7 +11,7 @@ import msgspec
 
 from filters import charset, harvest
 from filters.base import filter_id
-from pipelines import crawl, dedupe, embedded_web, extract, fetch, pack, screen, select, storage
+from pipelines import crawl, dedupe, embedded_web, evaluation_sets, extract, fetch, pack, screen, select, storage
 from pipelines.concept_counts import total
 from pipelines.concept_lexicon import AddedConcepts, read_added
 from pipelines.coverage import Demands, read_demands, told
@@ -184,6 +184,7 @@ def plan_run(
         opt_out=opt_out,
         lists=[content_of(listed) for listed in (workflow.network.opt_out, workflow.select.takedowns)],
         filters=_versions([*workflow.select.filters, *filter(None, [workflow.select.balance])]),
+        evaluation=evaluation_sets.identity(evaluation_sets.find_files(workflow.select.exclude_near)),
         screen=screened,
         fetch=fetched,
         dedupe=clustered,

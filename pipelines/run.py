@@ -12,18 +12,19 @@ from typing import Any
 import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines import concept_counts, crawl, dedupe, extract, fetch, pack, screen, select, storage
+from pipelines import concept_counts, crawl, decontaminate, dedupe, extract, fetch, pack, screen, select, storage
 from pipelines.concept_counts import ConceptCounts
 from pipelines.coverage import told
 from pipelines.dataset import FOLDER, DatasetManifest, publish
 from pipelines.embedded_web import EmbeddedWeb, serve, write_sources
 from pipelines.errors import CheckFailed, InputRefused, StageFailed
+from pipelines.evaluation_sets import find_files
 from pipelines.exchange import partitions_for
 from pipelines.extract import SourceUnit
 from pipelines.ledger import ledger_of
 from pipelines.plan import RunPlan, find_sources, plan_run, retries_after
 from pipelines.report import write_report
-from pipelines.stage import Attempt, Committed, StagePlan, committed, earlier_stages, new_attempt
+from pipelines.stage import Attempt, Committed, StagePlan, committed, earlier_stages, merge_done, new_attempt
 from pipelines.suppression_list import ListFile, compile_list
 from pipelines.workflow import Crawl, Workflow, as_plain
 from schemas.reasons import Outcome, Stage
@@ -268,6 +269,9 @@ class Run:
             ("images", ImageRow, self._done[Stage.FETCH].paths("images")),
             ("clusters", ClusterRow, self._done[Stage.DEDUPE].paths("clusters")),
         ]
+        read, evaluation = decontaminate.read_tables(
+            attempt, find_files(self._workflow.select.exclude_near), self._workflow.fetch, self._workflow.dedupe
+        )
         rules = select.SelectRules(self._workflow.select, self._opt_outs, self._takedowns, plan.concepts)
         done = attempt.run(
             lambda p: select.expand(
@@ -276,11 +280,12 @@ class Run:
                 place=attempt.place,
                 rules=rules,
                 partitions=partitions_for(rows),
+                evaluation=evaluation,
             ),
             total=rows,
             unit="candidates",
         )
-        return attempt.commit(done, expected=rows)
+        return attempt.commit(merge_done([read, done]), expected=rows)
 
     def _run_pack(self, attempt: Attempt, plan: RunPlan) -> Committed:
         del plan

@@ -17,9 +17,10 @@ import apache_beam as beam
 
 from filters.caption_caps import CaptionCap, FirstOfEach, caption_caps
 from pipelines import concept_balance
-from pipelines.cluster_winner import choose, over_cap, rank
+from pipelines.cluster_winner import choose, contaminated, order_of, over_cap, rank
 from pipelines.concept_counts import SampleTally
 from pipelines.concept_lexicon import NOTHING_ADDED, AddedConcepts
+from pipelines.decontaminate import NEAR, NO_TABLES, SAID, EvaluationTables, by_hit_cluster, by_hit_url, meet
 from pipelines.exchange import Exchange, Slice, group, read_slices, write_slices
 from pipelines.outcome import Lists, decide
 from pipelines.parts import AttemptPlace, Done, PartWriter, write_part
@@ -30,9 +31,19 @@ from pipelines.suppression_list import NOTHING_LISTED, ListFile
 from pipelines.workflow import Select
 from schemas.identity import partition_of
 from schemas.reasons import Outcome
-from schemas.records import Chosen, ClusterRow, ConceptCount, Contender, ImageRow, OutcomeRow, ScreenedRow, SelectedRow
+from schemas.records import (
+    Chosen,
+    ClusterRow,
+    ConceptCount,
+    Contender,
+    EvaluationHit,
+    ImageRow,
+    OutcomeRow,
+    ScreenedRow,
+    SelectedRow,
+)
 
-VERSION = 4
+VERSION = 5
 """Grows with every change of what this stage decides or writes, beyond its filters' own versions."""
 
 Onward = Callable[[Chosen], int]
@@ -56,10 +67,11 @@ def key_range(key: str, partitions: int) -> int:
 class JoinPartition(beam.DoFn):
     """Decides the candidates of one partition of image URLs, but for those that contend with duplicates."""
 
-    def __init__(self, place: AttemptPlace, rules: SelectRules, contenders: Exchange) -> None:
+    def __init__(self, place: AttemptPlace, rules: SelectRules, contenders: Exchange, hits: Exchange) -> None:
         self._place = place
         self._rules = rules
         self._contenders = contenders
+        self._hits = hits
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
         """Write the outcomes that are clear; hand the contenders on by cluster."""
@@ -69,12 +81,15 @@ class JoinPartition(beam.DoFn):
             pieces[piece.source].append(piece)
         images = {row.image_url: row for row in read_slices(pieces["images"], ImageRow)}
         clusters = {row.image_url: row for row in read_slices(pieces["clusters"], ClusterRow)}
+        said = nearest_by(read_slices(pieces[SAID], EvaluationHit), lambda hit: hit.candidate_id)
+        near = nearest_by(read_slices(pieces[NEAR], EvaluationHit), lambda hit: hit.image_url)
         lists = Lists(self._rules.opt_outs.load(), self._rules.takedowns.load())
         notes = ProgressNotes(self._place.path)
         contenders: list[Contender] = []
         outcomes: list[OutcomeRow] = []
         for row in read_slices(pieces["screened"], ScreenedRow):
-            decided = decide(row, images.get(row.image_url), clusters.get(row.image_url), self._rules.select, lists)
+            image, cluster = images.get(row.image_url), clusters.get(row.image_url)
+            decided = decide(row, image, cluster, self._rules.select, lists, said.get(row.candidate_id))
             if isinstance(decided, Contender):
                 contenders.append(decided)
             else:
@@ -82,16 +97,18 @@ class JoinPartition(beam.DoFn):
             notes.advance()
         notes.flush()
         yield beam.pvalue.TaggedOutput("done", write_outcomes(self._place, partition, outcomes))
-        for handle in self._contenders.write(contenders):
+        hits = [near[url]._replace(cluster=clusters[url].cluster) for url in sorted(near)]
+        for handle in (*self._contenders.write(contenders), *self._hits.write(hits, source=NEAR)):
             yield beam.pvalue.TaggedOutput("handles", handle)
 
 
 class ChoosePartition(beam.DoFn):
-    """Lets the contenders of each cluster of one partition meet."""
+    """Lets the contenders of each cluster of one partition meet, and what is near an evaluation set of each."""
 
-    def __init__(self, place: AttemptPlace, captions: str, *, parts_from: int, onward: Onward) -> None:
+    def __init__(self, place: AttemptPlace, captions: str, *, parts_from: int, onward: Onward, radius: int = 0) -> None:
         self._place = place
         self._captions = captions
+        self._radius = radius
         self._parts_from = parts_from
         self._onward = onward
 
@@ -99,11 +116,20 @@ class ChoosePartition(beam.DoFn):
         """Write the outcomes of those that lose; hand on those that win."""
         partition, slices = element
         clusters: dict[str, list[Contender]] = defaultdict(list)
-        for contender in read_slices(slices, Contender):
+        hits: dict[str, dict[str, EvaluationHit]] = defaultdict(dict)
+        pieces: dict[str, list[Slice]] = defaultdict(list)
+        for piece in slices:
+            pieces[piece.source].append(piece)
+        for contender in read_slices(pieces[""], Contender):
             clusters[contender.cluster.cluster].append(contender)
+        for hit in read_slices(pieces[NEAR], EvaluationHit):
+            hits[hit.cluster][hit.image_url] = hit
         lost: list[OutcomeRow] = []
         won: list[Chosen] = []
         for cluster in sorted(clusters):
+            if cluster in hits:
+                lost += contaminated(clusters[cluster], hits[cluster], self._radius)
+                continue
             for settled in choose(clusters[cluster], self._captions):
                 if isinstance(settled, Chosen):
                     won.append(settled)
@@ -172,6 +198,14 @@ def write_outcomes(place: AttemptPlace, number: int, rows: list[OutcomeRow]) -> 
     return Done([part], outcome_tallies(books))
 
 
+def nearest_by(hits: Iterable[EvaluationHit], key: Callable[[EvaluationHit], str]) -> dict[str, EvaluationHit]:
+    """Return the hit that is told of each key."""
+    nearest: dict[str, EvaluationHit] = {}
+    for hit in hits:
+        nearest[key(hit)] = min(hit, nearest.get(key(hit), hit), key=order_of)
+    return nearest
+
+
 def hand_on(place: AttemptPlace, rows: Iterable[Chosen], onward: Onward) -> Iterator[beam.pvalue.TaggedOutput]:
     """Write ``rows`` where the next step finds them; yield the handles."""
     by_partition: dict[int, list[NamedTuple]] = defaultdict(list)
@@ -188,6 +222,7 @@ def expand(
     place: AttemptPlace,
     rules: SelectRules,
     partitions: int,
+    evaluation: EvaluationTables = NO_TABLES,
 ) -> beam.PCollection[Done]:
     """Wire the stage. ``inputs`` are (name, record, paths) of the screened, images and clusters tables."""
     regrouped = []
@@ -195,15 +230,25 @@ def expand(
         exchange = Exchange(place.exchange, record, by_image_url, partitions)
         parts = pipeline | f"{name} parts" >> beam.Create(paths)
         regrouped.append(parts | f"regroup {name}" >> beam.ParDo(Regroup(exchange, source=name)))
+    screened, images, _ = (paths for _, _, paths in inputs)
+    hits = Exchange(place.exchange, EvaluationHit, by_hit_url, partitions)
+    regrouped += meet(pipeline, evaluation, hits, images=images, screened=screened)
     contenders = Exchange(place.exchange, Contender, by_cluster, partitions)
+    hits = Exchange(place.exchange, EvaluationHit, by_hit_cluster, partitions)
     joined = group(regrouped | "tables" >> beam.Flatten(), "meet image") | "decide" >> beam.ParDo(
-        JoinPartition(place, rules, contenders)
+        JoinPartition(place, rules, contenders, hits)
     ).with_outputs("done", "handles")
     caps = caption_caps(max_same=rules.select.max_same_caption, max_near=rules.select.max_near_captions)
     onwards: list[Onward] = [partial(by_capped_caption, cap=cap, partitions=partitions) for cap in caps]
     onwards.append(partial(in_key_order, partitions=partitions))
     chosen = group(joined.handles, "meet cluster") | "choose" >> beam.ParDo(
-        ChoosePartition(place, rules.select.captions, parts_from=partitions, onward=onwards[0])
+        ChoosePartition(
+            place,
+            rules.select.captions,
+            parts_from=partitions,
+            onward=onwards[0],
+            radius=evaluation.rules.radius,
+        )
     ).with_outputs("done", "handles")
     reports = [joined.done, chosen.done]
     for number, (cap, onward) in enumerate(zip(caps, onwards[1:], strict=True), start=2):

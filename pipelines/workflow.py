@@ -20,6 +20,7 @@ from pipelines.coverage import Release
 from pipelines.decoder import ImageSettings
 from pipelines.download_shards import Download
 from pipelines.errors import InputRefused
+from pipelines.evaluation_sets import EvaluationSet
 from pipelines.link_table import LinkTable
 from pipelines.network import Network
 
@@ -63,7 +64,8 @@ class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ``captions`` says what becomes of the captions of one picture: ``best`` keeps one sample with the winner's,
     ``list`` gives that sample all distinct ones, ``each`` makes a sample of each. ``max_same_caption`` and
     ``max_near_captions`` are the most samples that may carry one caption, and captions that differ only in digits,
-    spaces and signs; None is no limit. ``balance`` thins out what is left by concept.
+    spaces and signs; None is no limit. ``balance`` thins out what is left by concept. ``exclude_near``
+    names evaluation sets.
 
     Raises:
         ValueError: ``on_unknown`` is another word, or a limit is below 1.
@@ -76,6 +78,7 @@ class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     max_same_caption: int | None = None
     max_near_captions: int | None = None
     balance: ConceptBalance | None = None
+    exclude_near: tuple[str | EvaluationSet, ...] = ()
 
     def __post_init__(self) -> None:
         if self.on_unknown not in ("drop", "keep"):

@@ -258,3 +258,44 @@ class ConceptCount(NamedTuple):
     category: str
     name: str
     samples: int
+
+
+class EvaluationImage(NamedTuple):
+    """One image of an evaluation set, as `ImageRow` has its hashes; empty where they are not known.
+
+    ``item`` is its place in the set. ``problem`` is what keeps it from being read.
+    """
+
+    set_name: str
+    item: str
+    raw_sha256: str
+    stored_sha256: str
+    phash: str
+    phash256: str
+    clear_bits: int
+    problem: str
+
+
+class EvaluationCaption(NamedTuple):
+    """One caption of an evaluation set by its `filters.evaluation.caption_id`."""
+
+    set_name: str
+    item: str
+    caption_id: int
+
+
+class EvaluationHit(NamedTuple):
+    """An image that is in or near an evaluation set, or (``candidate_id`` set) a candidate with one of its captions.
+
+    ``cluster`` is the image's, once it is known. ``exact`` says that the bytes, or the captions, are the same.
+    Distances are in bits of 64 and of 256; -1 where only the pHash of the evaluation image is known.
+    """
+
+    image_url: str
+    candidate_id: str
+    cluster: str
+    set_name: str
+    item: str
+    exact: bool
+    distance: int
+    verify_distance: int

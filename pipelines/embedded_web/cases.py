@@ -29,9 +29,12 @@ NOT_ON_THE_WEB: tuple[tuple[Reason, str], ...] = (
     (Reason.URL_IDENTIFIER, "the same"),
     (Reason.OPT_OUT_LISTED, "the demo has no opt-out list; tests/pipelines/test_fetch.py and test_crawl.py have"),
     (Reason.CAPTION_TRANSLATED, "its filter is not among the defaults: a workflow that wants it names it"),
-    (Reason.NEAR_EVALUATION_IMAGE, "the demo has no evaluation set; tests/e2e/test_captions.py gives it one"),
+    (
+        Reason.NEAR_EVALUATION_IMAGE,
+        "the demo has no evaluation set; test_decontaminate.py gives it one",
+    ),
     (Reason.EVALUATION_CAPTION, "the same"),
-    (Reason.CAPTION_REPEATED, "the demo sets no cap; tests/pipelines/test_select.py does"),
+    (Reason.CAPTION_REPEATED, "the demo sets no cap; test_select.py does"),
     (Reason.CAPTION_NEAR_REPEATED, "the same"),
     (
         Reason.CONCEPT_BALANCED,

@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.hamming import BITS, STRIDE, Band, bucket_rows, distances, near_pairs, pairs_in_bucket, plan_bands
+from filters.hamming import (
+    BITS,
+    STRIDE,
+    Band,
+    bucket_rows,
+    distances,
+    index_of,
+    near_in,
+    near_pairs,
+    pairs_in_bucket,
+    plan_bands,
+)
 
 PairSet = set[tuple[int, int]]
 
@@ -158,3 +169,24 @@ def test_order_and_buckets_change_nothing(base, flips, radius, prefix_bits, data
     assert sorted(sorted(pair) for pair in found) == want
     bucketed = [(turned[i], turned[j]) for i, j in in_buckets(hashes, radius, prefix_bits, 1000)]
     assert sorted(sorted(pair) for pair in bucketed) == want
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    indexed=st.lists(st.integers(0, 2**64 - 1), max_size=12),
+    asked=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 2**64 - 1), st.integers(0, 9)), max_size=12),
+    radius=st.integers(0, 8),
+)
+def test_a_look_up_finds_what_comparing_all_finds(indexed, asked, radius):
+    near = [
+        (indexed[at] if at < len(indexed) else fresh) ^ ((1 << flips) - 1 << at) & (2**64 - 1)
+        for at, fresh, flips in asked
+    ]
+    found = near_in(index_of(np.array(indexed, np.uint64), radius), np.array(near, np.uint64))
+    expected = [
+        (left, right, (a ^ b).bit_count())
+        for left, a in enumerate(near)
+        for right, b in enumerate(indexed)
+        if (a ^ b).bit_count() <= radius
+    ]
+    assert list(zip(*(column.tolist() for column in found), strict=True)) == expected

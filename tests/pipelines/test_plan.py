@@ -242,3 +242,15 @@ def test_each_stage_is_told_with_what_would_happen_and_why(workflow, tmp_path):
 def test_a_plan_writes_nothing(workflow, tmp_path):
     describe_plan(plan_run(workflow, str(tmp_path / "out"), find_sources(workflow)), {}, {})
     assert not (tmp_path / "out").exists()
+
+
+def test_an_evaluation_set_that_changed_runs_the_selection_again(workflow, tmp_path):
+    (tmp_path / "ko.txt").write_text("한옥\n", encoding="utf-8")
+    excluding = changed(workflow, "select.exclude_near", (str(tmp_path / "ko.txt"),))
+    first = fingerprints(excluding)
+    assert different(fingerprints(workflow), first) == ["select", "pack"]
+    (tmp_path / "ko.txt").write_text("기와\n", encoding="utf-8")
+    os.utime(tmp_path / "ko.txt", (1, 1))
+    assert different(first, fingerprints(excluding)) == ["select", "pack"]
+    with pytest.raises(InputRefused, match=r"select\.exclude_near: gone: no image"):
+        fingerprints(changed(workflow, "select.exclude_near", ("gone",)))

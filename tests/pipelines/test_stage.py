@@ -17,7 +17,7 @@ from filters.caption_caps import caption_caps
 from filters.caption_engine import CaptionRules
 from filters.caption_safety import CaptionSafety
 from filters.near_duplicates import DuplicateRules
-from pipelines import crawl, dedupe, extract, fetch, pack, screen, select, stage, storage, text_counts
+from pipelines import crawl, decontaminate, dedupe, extract, fetch, pack, screen, select, stage, storage, text_counts
 from pipelines.concept_balance import CountConcepts, SumCounts
 from pipelines.decoded import ImageSettings
 from pipelines.errors import StageFailed
@@ -42,11 +42,14 @@ from pipelines.stage import (
 from pipelines.workflow import Select
 from schemas.identity import fingerprint
 from schemas.reasons import Outcome, Reason
-from schemas.records import CandidateRow, PageRow
+from schemas.records import CandidateRow, EvaluationHit, PageRow
 
 PLACE = AttemptPlace("/out/stages/x-1", "attempt-1")
 DO_FNS = [
     crawl.CrawlPartition(PLACE, Network(allow_loopback=True), round_number=1),
+    decontaminate.ReadEvaluation(PLACE, ImageSettings()),
+    decontaminate.MeetImages(Exchange("/out/x", EvaluationHit, decontaminate.by_hit_url, 8), "x", DuplicateRules()),
+    decontaminate.MeetCaptions(Exchange("/out/x", EvaluationHit, decontaminate.by_hit_url, 8), "x"),
     dedupe.SpreadHashes(PLACE, 8),
     dedupe.FollowLeaders(PLACE, DuplicateRules(), expected=10),
     dedupe.SearchBucket(DuplicateRules(), expected=10),
@@ -63,7 +66,10 @@ DO_FNS = [
     screen.Regroup(Exchange("/out/x", CandidateRow, screen.by_candidate, 8), source="screened"),
     screen.ScreenPartition(PLACE, screen.ScreenRules(CaptionRules(), CaptionSafety()), ["/out/counts"]),
     select.JoinPartition(
-        PLACE, select.SelectRules(Select()), Exchange("/out/x", select.Contender, select.by_cluster, 8)
+        PLACE,
+        select.SelectRules(Select()),
+        Exchange("/out/x", select.Contender, select.by_cluster, 8),
+        Exchange("/out/x", EvaluationHit, decontaminate.by_hit_cluster, 8),
     ),
     select.ChoosePartition(PLACE, "best", parts_from=8, onward=partial(select.in_key_order, partitions=8)),
     select.CapPartition(

@@ -75,6 +75,7 @@ def test_each_source_alone_is_enough(load):
         (GOOD + "fetch: {max_side: 1.5}\n", "Expected `int`, got `float` - at `$.fetch.max_side`"),
         (GOOD + "select: {filters: [{type: image_lovely}]}\n", "image_lovely"),
         (GOOD + "select: {on_unknown: perhaps}\n", "on_unknown is drop or keep"),
+        (GOOD + "select: {exclude_near: [{name: x}]}\n", "missing required field `path`"),
         (GOOD + "select: {captions: all}\n", "'all' - at `$.select.captions`"),
         (GOOD + "select: {max_same_caption: 0}\n", "max_same_caption is 0: it must be at least 1, or left out"),
         (GOOD + "select: {max_near_captions: -1}\n", "max_near_captions is -1"),
