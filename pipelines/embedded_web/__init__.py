@@ -8,7 +8,7 @@ the same bytes.
 from pipelines.embedded_web.process import EmbeddedWeb, serve
 from pipelines.embedded_web.sources import SourceFiles, write_sources
 
-VERSION = 1
+VERSION = 2
 """Grows with every change of what the web holds."""
 
 __all__ = ["VERSION", "EmbeddedWeb", "SourceFiles", "serve", "write_sources"]

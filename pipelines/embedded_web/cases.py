@@ -7,7 +7,7 @@ depend on the seed, only the pictures do. Limits that the cases are made for: 40
 from __future__ import annotations
 
 from pipelines.embedded_web.case_table import Case, CaseGroup, CasePage, Written, at, fails, text_case
-from pipelines.embedded_web.kept_cases import KEPT_PAGES
+from pipelines.embedded_web.kept_cases import HEADLINE, KEPT_PAGES
 from pipelines.embedded_web.web import url
 from schemas.reasons import Outcome, Reason
 
@@ -45,6 +45,19 @@ NOT_ON_THE_WEB: tuple[tuple[Reason, str], ...] = (
 
 _LONG = "마을 사람들은 해마다 정월 대보름이면 이 돌탑 앞에 모여 풍년과 무사를 빌었고, " * 14 + "그 일을 사진에 담았다."
 _TEXT_PAGES = (
+    CasePage(
+        at("/news/"),
+        "섬 소식",
+        (
+            Written(
+                "listed_headline",
+                at("/news/small.jpg"),
+                f'<p><a href="/news/1.html"><img src="/news/small.jpg" alt="{HEADLINE}"></a></p>',
+                Reason.CAPTION_WEAK_SOURCE,
+                "a headline over its article's picture is the title of the page it links to",
+            ),
+        ),
+    ),
     CasePage(
         at("/captions/"),
         "설명이 모자란 사진들",

@@ -156,6 +156,8 @@ _KEPT = CasePage(
     ),
 )
 
+HEADLINE = "제주 돌문화 공원 새로 열어 손님맞이"
+
 KEPT_PAGES = (
     _KEPT,
     CasePage(
@@ -171,6 +173,19 @@ KEPT_PAGES = (
             ),
         ),
         head='<meta property="og:title" content="안동 하회마을 나들이">',
+    ),
+    CasePage(
+        at("/news/1.html"),
+        f"{HEADLINE} | 섬 소식",
+        (
+            kept(
+                "kept_article",
+                "figcaption",
+                "dolhareubang",
+                "새로 연 공원 들머리에 나란히 선 돌하르방 두 기",
+                "the article that a listing page links to with its headline",
+            ),
+        ),
     ),
     CasePage(
         at("/base/page.html"),
