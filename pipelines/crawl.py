@@ -37,7 +37,7 @@ from schemas.identity import partition_of, sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import PageRow
 
-VERSION = 2
+VERSION = 3
 """Grows with every change of what a crawl visits or archives."""
 
 PARTITIONS = 16
@@ -83,8 +83,10 @@ class Scope:
 def read_answer(fetched: Fetched, *, agent: str, sitemap: bool) -> Crawled:
     """Return what became of a visit: a page to archive, links to follow, or why neither."""
     if fetched.reason:
-        reason = Reason.PAGE_OPTED_OUT if fetched.reason == Reason.OPTED_OUT else fetched.reason
-        return _passed(fetched, reason, fetched.detail)
+        if fetched.reason == Reason.OPTED_OUT:
+            refusal = next(consent for consent in fetched.consent if not consent.allowed)
+            return _passed(fetched, Reason.PAGE_OPTED_OUT, f"{refusal.channel}: {refusal.value}"[:200])
+        return _passed(fetched, fetched.reason, fetched.detail)
     if sitemap:
         found = parse_sitemap(fetched.body)
         urls = sorted({url for url in (normalize(place, fetched.final_url) for place in found.locations) if url})

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import apache_beam as beam
 
 from filters.suppression import SuppressionTable
-from filters.url import host_of
+from filters.url import host_of, normalize
 from pipelines.decoded import Decoded, ImageSettings
 from pipelines.decoder import DecoderPool
 from pipelines.download_shards import DOWNLOADED
@@ -25,17 +25,18 @@ from pipelines.host_queue import for_each_by_host
 from pipelines.network import Network
 from pipelines.parts import AttemptPlace, Done, read_batches
 from pipelines.progress import ProgressNotes
+from pipelines.refusals import NEVER_REFUSED, REFUSED_IMAGES, REFUSED_PAGES, RefusedBefore, RegroupRefusals
 from pipelines.screen import Regroup
 from pipelines.stage import Committed
 from pipelines.staging import EarlierRow, Staging
 from pipelines.stored_image import ImageReader
 from pipelines.suppression_list import NOTHING_LISTED, ListFile
-from pipelines.web_client import Fetched, WebClient, heard, listed, listed_consent
+from pipelines.web_client import Fetched, WebClient, heard, listed, listed_consent, refused_page
 from schemas.identity import sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
-from schemas.records import Consent, ImageRow
+from schemas.records import Consent, ImageRow, PageRow
 
-VERSION = 3
+VERSION = 4
 """Grows with every change of what this stage records or stores."""
 
 HOSTS_PER_CONNECTION = 4
@@ -72,6 +73,12 @@ class Wanted(NamedTuple):
 def by_host(row: Wanted | ImageRow) -> str:
     """The key of the fetch's exchange."""
     return host_of(row.image_url)
+
+
+def by_page_host(row: PageRow) -> str:
+    """The key that brings a page to the partition of images of its host; empty for what no image has as its URL."""
+    url = normalize(row.page_url)
+    return host_of(url) if url is not None else ""
 
 
 def by_place(row: Wanted) -> str:
@@ -304,6 +311,9 @@ class FetchPartition(_DecodingDoFn):
 
 
 def _earlier_rows(pieces: dict[str, list[Slice]]) -> Iterator[EarlierRow]:
+    pages: Iterable[PageRow] = read_slices(pieces.pop(REFUSED_PAGES, []), PageRow)
+    for page in pages:
+        yield EarlierRow("", image_row(refused_page(page), None))
     for folder in sorted(pieces):
         for row in read_slices(pieces[folder], ImageRow):
             yield EarlierRow(folder, row)
@@ -338,10 +348,12 @@ def expand(
     partitions: int,
     opt_outs: ListFile = NOTHING_LISTED,
     earlier: Sequence[Committed] = (),
+    refused: RefusedBefore = NEVER_REFUSED,
 ) -> beam.PCollection[Done]:
     """Wire the stage: screened parts, distinct URLs regrouped by host, those there already by place.
 
-    The rows of ``earlier`` fetch stages of the same output are regrouped beside the URLs.
+    The rows of ``earlier`` fetch stages of the same output, whose answers are as good as new ones, are regrouped
+    beside the URLs, and so is what publishers ``refused`` to any stage.
     """
     hosts = Exchange(place.exchange, Wanted, by_host, partitions)
     there = Exchange(place.exchange, Wanted, by_place, partitions)
@@ -350,6 +362,12 @@ def expand(
     for number, stage in enumerate(earlier):
         parts = pipeline | f"earlier {number}" >> beam.Create(stage.paths("images"))
         regrouped.append(parts | f"regroup earlier {number}" >> beam.ParDo(Regroup(rows, source=stage.folder)))
+    for source, record, key, old in (
+        (REFUSED_IMAGES, ImageRow, by_host, refused.images),
+        (REFUSED_PAGES, PageRow, by_page_host, refused.pages),
+    ):
+        regroup = RegroupRefusals(hosts._replace(record=record, key=key), source)
+        regrouped.append(pipeline | f"{source} parts" >> beam.Create(old) | f"regroup {source}" >> beam.ParDo(regroup))
     handles = regrouped | "meet earlier" >> beam.Flatten()
     fetched = group(handles, "group") | "fetch" >> beam.ParDo(
         FetchPartition(place, network, settings, there, opt_outs)

@@ -23,6 +23,7 @@ from pipelines.exchange import partitions_for
 from pipelines.extract import SourceUnit
 from pipelines.ledger import ledger_of
 from pipelines.plan import RunPlan, find_sources, plan_run, retries_after
+from pipelines.refusals import refused_before
 from pipelines.report import write_report
 from pipelines.stage import Attempt, Committed, StagePlan, committed, earlier_stages, merge_done, new_attempt
 from pipelines.suppression_list import ListFile, compile_list
@@ -238,6 +239,7 @@ class Run:
         kept = screened.manifest.tallies.get(Outcome.KEEP, 0)
         paths = screened.paths("screened")
         earlier = earlier_stages(attempt.plan, but=fetch.NOT_IN_AN_ANSWER, tables=fetch.TABLES)
+        refused = refused_before(self._out)
         done = attempt.run(
             lambda p: fetch.expand(
                 p,
@@ -248,6 +250,7 @@ class Run:
                 partitions=partitions_for(kept),
                 opt_outs=self._opt_outs,
                 earlier=earlier,
+                refused=refused,
             ),
             total=kept,
             unit="images",

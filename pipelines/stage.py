@@ -114,13 +114,24 @@ def earlier_stages(plan: StagePlan, *, but: frozenset[str], tables: frozenset[st
     """
     wanted = _without_pace(plan.covers, but)
     found = []
-    for path in storage.below(storage.join(plan.root, "stages"), f"{plan.stage}-*/{_MANIFEST}"):
-        stage = Committed(folder=path.removesuffix(f"/{_MANIFEST}"), manifest=read_manifest(path))
+    for stage in committed_stages(plan.root, plan.stage):
         if stage.manifest.fingerprint == plan.fingerprint or _without_pace(stage.manifest.covers, but) != wanted:
             continue
         if all(storage.exists(path) for table in tables for path in stage.paths(table)):
             found.append(stage)
     return found
+
+
+def committed_stages(root: str, name: str) -> list[Committed]:
+    """Return every committed stage of one name in the output ``root``, by folder.
+
+    Raises:
+        StageFailed: the manifest of one cannot be read.
+    """
+    return [
+        Committed(folder=path.removesuffix(f"/{_MANIFEST}"), manifest=read_manifest(path))
+        for path in storage.below(storage.join(root, "stages"), f"{name}-*/{_MANIFEST}")
+    ]
 
 
 def _without_pace(covers: Mapping[str, Any], but: frozenset[str]) -> str:

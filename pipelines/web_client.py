@@ -18,7 +18,7 @@ from pipelines.http_exchange import REDIRECTS, Answer, Headers, HttpExchange, Wa
 from pipelines.network import Network
 from pipelines.site_policy import SitePolicies
 from schemas.reasons import NO_REASON, Reason
-from schemas.records import Consent
+from schemas.records import Consent, PageRow
 
 __all__ = ["Fetched", "Network", "WebClient"]
 
@@ -240,6 +240,14 @@ def _heard(answer: Answer, said: Sequence[Consent], consents: list[Consent]) -> 
     consents.extend(said)
     refusal = refusal_of(said)
     return answer if refusal is None else answer._replace(reason=refusal.reason, detail=refusal.detail)
+
+
+def refused_page(page: PageRow) -> Fetched:
+    """Return the refusal that a crawl met under a URL, for whoever wants an image of that URL."""
+    channel, _, value = page.detail.partition(": ")
+    consent = (Consent(channel, value, allowed=False),)
+    url, reason = page.page_url, Reason.OPTED_OUT
+    return Fetched(url, url, page.captured_at, "", page.http_status, (), b"", reason, channel, consent, ())
 
 
 class Refusal(NamedTuple):

@@ -182,7 +182,7 @@ def test_a_site_is_crawled_and_every_url_asked_for_has_a_row(site):
         "http://a.kr/away": ("drop", "", "redirects to http://other.kr/landing"),
         "http://a.kr/file": ("drop", "", "not HTML but application/pdf"),
         "http://a.kr/optout": ("drop", Reason.PAGE_OPTED_OUT, rows["http://a.kr/optout"].detail),
-        "http://a.kr/header": ("drop", Reason.PAGE_OPTED_OUT, "x-robots-tag"),
+        "http://a.kr/header": ("drop", Reason.PAGE_OPTED_OUT, "x-robots-tag: noai"),
         "http://a.kr/gone": ("drop", Reason.HTTP_STATUS, rows["http://a.kr/gone"].detail),
     }
     assert "noai" in rows["http://a.kr/optout"].detail

@@ -17,7 +17,20 @@ from filters.caption_caps import caption_caps
 from filters.caption_engine import CaptionRules
 from filters.caption_safety import CaptionSafety
 from filters.near_duplicates import DuplicateRules
-from pipelines import crawl, decontaminate, dedupe, extract, fetch, pack, screen, select, stage, storage, text_counts
+from pipelines import (
+    crawl,
+    decontaminate,
+    dedupe,
+    extract,
+    fetch,
+    pack,
+    refusals,
+    screen,
+    select,
+    stage,
+    storage,
+    text_counts,
+)
 from pipelines.concept_balance import CountConcepts, SumCounts
 from pipelines.decoded import ImageSettings
 from pipelines.errors import StageFailed
@@ -62,6 +75,7 @@ DO_FNS = [
         PLACE, Network(allow_loopback=True), ImageSettings(), Exchange("/out/x", fetch.Wanted, fetch.by_place, 8)
     ),
     fetch.ReadPartition(PLACE, ImageSettings(), first=8),
+    refusals.RegroupRefusals(Exchange("/out/x", PageRow, fetch.by_page_host, 8), refusals.REFUSED_PAGES),
     pack.PackShard(PLACE, "/out/stages/fetch-1"),
     screen.Regroup(Exchange("/out/x", CandidateRow, screen.by_candidate, 8), source="screened"),
     screen.ScreenPartition(PLACE, screen.ScreenRules(CaptionRules(), CaptionSafety()), ["/out/counts"]),
