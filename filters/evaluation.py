@@ -74,12 +74,20 @@ def evaluation_images(pictures: Pictures, rules: DuplicateRules) -> EvaluationIm
     ids = pictures.bytes_ids[rows, sides]
     order = np.lexsort((rows, ids))
     clear = np.flatnonzero(pictures.clear_bits >= rules.min_clear_bits)
-    words = np.column_stack([pictures.phash[clear], pictures.phash256[clear], pictures.verifiable[clear]])
-    _, first = np.unique(words, axis=0, return_index=True)
-    searched = np.sort(clear[first])
+    searched = clear[_first_of_equals(pictures.phash[clear], pictures.phash256[clear], pictures.verifiable[clear])]
     return EvaluationImages(
         ids[order], rows[order], index_of(pictures.phash[searched], rules.radius), searched, pictures
     )
+
+
+def _first_of_equals(phash: Hashes, longer: npt.NDArray[np.uint64], verifiable: npt.NDArray[np.bool_]) -> Rows:
+    """Return, ascending, the first row of each group that agrees in all columns."""
+    columns = [verifiable, *longer.T, phash]
+    order = np.lexsort(columns)  # stable: the first of equals stays first
+    fresh = np.ones(order.size, np.bool_)
+    if order.size:
+        fresh[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in columns], axis=0)
+    return np.sort(order[fresh])
 
 
 def nearest(images: Pictures, evaluation: EvaluationImages, rules: DuplicateRules) -> Nearest:

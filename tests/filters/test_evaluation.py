@@ -52,6 +52,7 @@ def test_equal_bytes_or_hashes_within_the_radius_that_the_longer_one_confirms(im
 
 
 def test_the_nearest_is_told_equal_bytes_first_then_bits_then_the_first_row():
+    assert found([(1, 2, 0, 0, 64)], [(9, 9, 0, 0, 64), (1, 5, 60, 0, 64)]) == [(0, 1, True, 0, 0)]
     evaluation = [(9, 9, 5, 0, 64), (8, 8, 2, 9, 64), (7, 7, 2, 3, 64), (6, 6, 2, 3, 64), (1, 5, 60, 0, 64)]
     assert found([(1, 2, 0, 0, 64), (3, 4, 0, 0, 64)], evaluation) == [(0, 4, True, 0, 0), (1, 2, False, 2, 3)]
 
