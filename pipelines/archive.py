@@ -17,7 +17,7 @@ from pipelines.parts import AttemptPlace, Done, Part, Tally, read_rows, write_pa
 from pipelines.stage import REUSED, Committed, outcome_tallies
 from pipelines.warc import WarcWriter
 from pipelines.web_client import Fetched
-from schemas.reasons import Outcome, is_transient
+from schemas.reasons import Outcome
 from schemas.records import PageRow
 
 PASSED = "passed_over"
@@ -163,11 +163,12 @@ class Archive:
         return list(read_rows(storage.join(self._place.folder, pages.path), PageRow))
 
     def take_over(self, earlier: EarlierCrawl, partition: int) -> None:
-        """Copy the visits to wanted URLs that an earlier stage has, but for transient failures and lost pages."""
+        """Copy the visits to wanted URLs that an earlier stage has and that stand, but for lost pages."""
         by_source: dict[str, list[PageRow]] = {}
         for path in earlier.pages.get(partition, []):
             for row in read_rows(path, PageRow):
-                if row.page_url in self._missing and not is_transient(row.reason, row.http_status):
+                stands = saved.stands(row.reason, row.http_status, row.source_digest)
+                if row.page_url in self._missing and stands:
                     source = row.source if row.outcome == Outcome.KEEP else ""
                     by_source.setdefault(source, []).append(row)
         chunk = _Chunk(self._place, self._number)

@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import storage
+from pipelines.concept_counts import ConceptCounts
 from pipelines.dataset import DatasetManifest
 from pipelines.errors import StageFailed
 from pipelines.parts import read_batches
 from pipelines.report_charts import Bar, Histogram
+from pipelines.report_concepts import concept_fields
 from pipelines.report_counts import (
     HOSTS_SHOWN,
     IMAGE_SCALES,
@@ -38,7 +40,9 @@ _CLUSTERS_SHOWN: Final = 10
 _FUNNEL: Final = (Stage.EXTRACT, Stage.SCREEN, Stage.FETCH, Stage.DEDUPE, Stage.SELECT)
 
 
-def write_report(out: str, name: str, done: dict[Stage, Committed], manifest: DatasetManifest) -> None:
+def write_report(
+    out: str, name: str, done: dict[Stage, Committed], manifest: DatasetManifest, concepts: ConceptCounts
+) -> None:
     """Write ``out``/report.html about a finished run. The same stages give the same bytes.
 
     Args:
@@ -46,18 +50,19 @@ def write_report(out: str, name: str, done: dict[Stage, Committed], manifest: Da
         name: the workflow's name.
         done: the committed stages; the crawl is missing where nothing was crawled.
         manifest: the published dataset.
+        concepts: how many of its samples name each concept.
 
     Raises:
         StageFailed: a table cannot be read, or the page cannot be written.
     """
     try:
-        html = page(gather(name, done, manifest))
+        html = page(gather(name, done, manifest, concepts))
         storage.write_bytes(storage.join(out, FILE), html.encode())
     except OSError as error:
         raise StageFailed(f"report: {error}") from error
 
 
-def gather(name: str, done: dict[Stage, Committed], manifest: DatasetManifest) -> Report:
+def gather(name: str, done: dict[Stage, Committed], manifest: DatasetManifest, concepts: ConceptCounts) -> Report:
     """Return what the report shows. See `write_report`."""
     outcomes = OutcomeCounts()
     for path in done[Stage.SELECT].paths("outcomes"):
@@ -90,6 +95,7 @@ def gather(name: str, done: dict[Stage, Committed], manifest: DatasetManifest) -
         hosts=outcomes.hosts.top(HOSTS_SHOWN),
         hosts_note=outcomes.hosts.note(),
         clusters=_clusters(done[Stage.DEDUPE].paths("clusters")),
+        concepts=concept_fields(concepts),
         kept=samples.kept(),
         dropped=drawn,
     )

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from pipelines.reason_texts import reason_text
 from pipelines.report_charts import Bar, Histogram, bar_list, histogram, stacked
+from pipelines.report_concepts import ConceptField, concepts_section
 from pipelines.report_style import STYLE
 
 POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -108,6 +109,7 @@ class Report(NamedTuple):
     hosts: tuple[Bar, ...]
     hosts_note: str
     clusters: tuple[Bar, ...]
+    concepts: tuple[ConceptField, ...]
     kept: tuple[KeptSample, ...]
     dropped: tuple[ReasonSheet, ...]
 
@@ -121,7 +123,14 @@ def text(value: str, longest: int = LONGEST_TEXT) -> str:
 
 def page(report: Report) -> str:
     """Return the whole document."""
-    sections = (_funnel(report), _pages(report), _charts(report), _kept(report), _dropped(report))
+    sections = (
+        _funnel(report),
+        _pages(report),
+        _charts(report),
+        concepts_section(report.concepts),
+        _kept(report),
+        _dropped(report),
+    )
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -169,7 +178,7 @@ def _head(report: Report) -> str:
 <dt>One sample’s story</dt><dd><code>harubang trace DIR {text(key)}</code>, where DIR is the folder of this page</dd>
 </dl>
 <nav><a href="#funnel">Funnel</a> <a href="#pages">Pages</a> <a href="#distributions">Distributions</a>
-<a href="#kept">Kept</a> <a href="#dropped">Dropped</a></nav>
+<a href="#concepts">Concepts</a> <a href="#kept">Kept</a> <a href="#dropped">Dropped</a></nav>
 </header>
 """
 

@@ -138,7 +138,8 @@ def _dropped_sample(
     raw = row["caption"] if reason in _WITHHELD else found.get("caption_raw") or row["caption"]
     shown: tuple[Thumbnail | None, ...] = ()
     if _has_image(stage, reason):
-        urls = [row["image_url"], *filter(None, [row["winner_id"]])]
+        # A winner that was balanced out itself is no sample and has no picture.
+        urls = [row["image_url"], *(key for key in [row["winner_id"]] if key in pictures)]
         shown = tuple(pictures.get(url) for url in urls)
     return DroppedSample(
         candidate_id=identity,

@@ -83,6 +83,26 @@ svg .hover:hover { fill: var(--ink); fill-opacity: .06; }
 table.bars { font-size: .8125rem; }
 table.bars th[scope=row] { width: 40%; max-width: 10rem; }
 table.bars td.bar { width: 40%; padding-right: 0; }
+.key { color: var(--soft); font-size: .8125rem; }
+.key span { margin-left: .9em; white-space: nowrap; }
+.key i { display: inline-block; width: .75em; height: .75em; margin-right: .4em; vertical-align: -.05em; }
+.fields { columns: 19rem; column-gap: 1.25rem; margin-top: 1.5rem; }
+.field { break-inside: avoid; margin-bottom: 1.25rem; }
+.field rect, .key i { fill: var(--accent); background: var(--accent); }
+.field rect.c1, .key .c1 { opacity: .38; }
+.field rect.c2, .key .c2 { opacity: .58; }
+.field rect.c3, .key .c3 { opacity: .8; }
+.field rect:hover { fill: var(--ink); opacity: 1; }
+.field path.c0 { fill: none; stroke: var(--line); stroke-width: 9; stroke-dasharray: 9 1; }
+.key .c0 { background: var(--line); }
+.named, .missing { margin: .75rem 0 0; line-height: 1.5; word-break: keep-all; }
+.named span, .missing span { display: inline-block; margin-right: .7em; }
+.named small { color: var(--soft); font-size: .6875rem; font-weight: 400; margin-left: .2em; }
+.named .w2 { font-size: 1rem; }
+.named .w3 { font-size: 1.25rem; font-weight: 600; }
+.named .w4 { font-size: 1.625rem; font-weight: 650; }
+.missing { color: var(--soft); font-size: .8125rem; border-top: 1px solid var(--line); padding-top: .6rem; }
+.missing::before { content: "None yet: "; }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.75rem, 1fr)); gap: 1.75rem 1.25rem;
   margin-top: 1.25rem; }
 .sheet.pairs { grid-template-columns: repeat(auto-fill, minmax(min(100%, 20.5rem), 1fr)); }

@@ -165,7 +165,7 @@ class Run:
             stages=record.fingerprints,
             version=record.harubang,
         )
-        write_report(self._out, self._workflow.name, self._done, manifest)
+        write_report(self._out, self._workflow.name, self._done, manifest, concepts)
         return manifest
 
     def _compile_lists(self) -> None:

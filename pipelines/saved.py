@@ -16,6 +16,7 @@ import msgspec
 from pipelines import storage
 from pipelines.parts import AttemptPlace, Part
 from schemas.identity import sha256_hex
+from schemas.reasons import Reason, is_transient
 
 FOLDER = "saved"
 
@@ -71,6 +72,17 @@ def records(place: AttemptPlace) -> list[list[Part]]:
         if all(whole[part] for part in parts):
             found.append(parts)
     return found
+
+
+def stands(reason: str, http_status: int | None, digest: str) -> bool:
+    """Tell whether the end of a URL in an earlier stage stands for a new one, which is then not asked for.
+
+    Not where it failed for a transient reason, nor where an opt-out list named it before a byte was had (``digest`` is
+    that of the bytes, or empty): the list of today is asked, and what it still names is not requested.
+    """
+    if reason == Reason.OPT_OUT_LISTED and not digest:
+        return False
+    return not is_transient(reason, http_status)
 
 
 def is_whole(path: str, part: Part) -> bool:

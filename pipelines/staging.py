@@ -15,7 +15,7 @@ from pipelines import saved, storage
 from pipelines.parts import AttemptPlace, Done, Part, Tally, read_rows, write_part
 from pipelines.stage import REUSED, outcome_tallies
 from pipelines.tar import TarWriter
-from schemas.reasons import Outcome, is_transient
+from schemas.reasons import Outcome
 from schemas.records import ImageRow
 
 
@@ -103,7 +103,7 @@ class Staging:
                 self.reused += len(rows)
 
     def take_over(self, earlier: Iterable[EarlierRow]) -> None:
-        """Take the rows that earlier stages have of wanted URLs, the latest of each, but for transient failures.
+        """Take the rows that earlier stages have of wanted URLs, the latest of each that stands.
 
         Their staging tars are linked into this stage's folder, so that the earlier stage may be removed.
         """
@@ -112,7 +112,7 @@ class Staging:
             row = found.row
             if row.outcome == Outcome.KEEP:
                 self._earlier.setdefault(row.stored_sha256, found)
-            if row.image_url not in self._missing or is_transient(row.reason, row.http_status):
+            if row.image_url not in self._missing or not saved.stands(row.reason, row.http_status, row.raw_sha256):
                 continue
             known = latest.get(row.image_url)
             if known is None or (known.row.fetched_at, known.folder) < (row.fetched_at, found.folder):

@@ -18,8 +18,9 @@ from PIL import Image
 
 from pipelines import saved
 from pipelines.parts import AttemptPlace, read_rows
+from pipelines.stage import read_manifest
 from schemas.records import ImageRow, PageRow
-from tests.e2e.conftest import ROOT, harubang, root_of
+from tests.e2e.conftest import ROOT, root_of
 
 HOSTS = [f"{name}.test" for name in ("ga", "na", "da")]
 PAGES, IMAGES = 8, 3  # pages a host, images a page
@@ -86,6 +87,7 @@ class Web:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *arguments: None  # a killed client resets its connections
         self.address = f"127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -143,38 +145,53 @@ def started(*arguments):
     )
 
 
-def finished(*arguments):
-    done = harubang("run", *arguments)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    return done
+@pytest.fixture
+def finished(call):
+    """Run to the end, in this process."""
+
+    def run(*arguments):
+        done = call("run", *arguments)
+        assert done.code == 0, done.err[-2000:]
+        return done
+
+    return run
+
+
+@pytest.fixture
+def asked_as_json(call):
+    return lambda *arguments: json.loads(call(*arguments, "--json").out)
 
 
 def saved_work(out):
     """Return the pages and images, as the server names them, that stages in ``out`` have saved or committed."""
     names = set()
-    for unit in Path(out).glob("stages/*/saved/*"):
-        place = AttemptPlace(str(unit.parents[1]), f"saved/{unit.name}")
-        for part in (part for parts in saved.records(place) for part in parts):
-            path = str(unit.parents[1] / part.path)
-            if part.table == "pages":
-                names |= {row.page_url.removeprefix("http://") for row in read_rows(path, PageRow)}
+    for stage in map(str, Path(out).glob("stages/*")):
+        parts = [
+            part
+            for unit in Path(stage).glob("saved/*")
+            for parts in saved.records(AttemptPlace(stage, f"saved/{unit.name}"))
+            for part in parts
+        ]
+        if Path(stage, "manifest.json").exists():
+            parts = read_manifest(f"{stage}/manifest.json").parts
+        for part in parts:
+            if "/crawl-" in stage and part.table == "pages":
+                names |= {row.page_url.removeprefix("http://") for row in read_rows(f"{stage}/{part.path}", PageRow)}
             elif part.table == "images":
-                names |= {row.image_url.removeprefix("http://") for row in read_rows(path, ImageRow)}
+                names |= {row.image_url.removeprefix("http://") for row in read_rows(f"{stage}/{part.path}", ImageRow)}
     return names
-
-
-def balanced(out):
-    return json.loads(harubang("ledger", out, "--json").stdout)
 
 
 def images_of(web):
     return {name for name in web.routes if name.endswith(".jpg")}
 
 
-def test_a_run_killed_again_and_again_asks_for_nothing_that_it_had_saved(web, workflow, tmp_path):
+def test_a_run_killed_again_and_again_asks_for_nothing_that_it_had_saved(
+    web, workflow, tmp_path, finished, asked_as_json
+):
     finished(workflow, "--out", tmp_path / "whole")
     assert web.counted() == dict.fromkeys(web.routes, 1)
-    assert balanced(tmp_path / "whole")["kept"] == len(images_of(web))
+    assert asked_as_json("ledger", tmp_path / "whole")["kept"] == len(images_of(web))
 
     out = tmp_path / "out"
     asked = Counter()
@@ -202,16 +219,18 @@ def test_a_run_killed_again_and_again_asks_for_nothing_that_it_had_saved(web, wo
     assert reused > 40
     before = saved_work(out)
     done = finished(workflow, "--out", out)
-    assert b"done before)" in done.stderr
+    assert "done before)" in done.err
     assert not before & web.counted().keys()
     assert root_of(out) == root_of(tmp_path / "whole")
-    assert balanced(out) == balanced(tmp_path / "whole")
-    assert json.loads(harubang("verify", out, "--json").stdout)["ok"]
+    assert asked_as_json("ledger", out) == asked_as_json("ledger", tmp_path / "whole")
+    assert asked_as_json("verify", out)["ok"]
     leftover = [path.name for path in out.glob("stages/*/saved/*/*") if path.name.startswith((".", "record"))]
     assert leftover == []
 
 
-def test_what_failed_is_asked_for_again_alone_and_the_dataset_is_that_of_a_sound_web(web, workflow, tmp_path):
+def test_what_failed_is_asked_for_again_alone_and_the_dataset_is_that_of_a_sound_web(
+    web, workflow, tmp_path, call, finished, asked_as_json
+):
     finished(workflow, "--out", tmp_path / "sound")
     web.counted()
 
@@ -219,11 +238,11 @@ def test_what_failed_is_asked_for_again_alone_and_the_dataset_is_that_of_a_sound
     refusing = {"ga.test/p1", "na.test/", "na.test/i2-0.jpg", "da.test/i0-0.jpg", "da.test/i7-2.jpg"}
     web.failing = set(refusing)
     finished(workflow, "--out", out)
-    assert balanced(out)["dropped"] == {"http_status": 4}
+    assert asked_as_json("ledger", out)["dropped"] == {"http_status": 4}
     first = web.counted()
     hidden = web.routes.keys() - first.keys()  # behind the front page that failed
     assert all(name.startswith(("na.test/", "ga.test/i1-")) for name in hidden)
-    traced = json.loads(harubang("trace", out, "http://da.test/i0-0.jpg", "--json").stdout)
+    traced = asked_as_json("trace", out, "http://da.test/i0-0.jpg")
     assert [row["reason"] for row in traced["images"]] == ["http_status"]
 
     # Without being asked to, a run tries nothing again.
@@ -232,13 +251,12 @@ def test_what_failed_is_asked_for_again_alone_and_the_dataset_is_that_of_a_sound
 
     # The web is sound again but for one image.
     web.failing = {"da.test/i7-2.jpg"}
-    assert b"what failed for a transient reason is asked for again" in (
-        harubang("plan", workflow, "--out", out, "--retry-failed").stdout
-    )
+    planned = call("plan", workflow, "--out", out, "--retry-failed").out
+    assert "what failed for a transient reason is asked for again" in planned
     finished(workflow, "--out", out, "--retry-failed")
     second = web.counted()
     assert second == dict.fromkeys((refusing & first.keys()) | hidden, 1)
-    assert balanced(out)["dropped"] == {"http_status": 1}
+    assert asked_as_json("ledger", out)["dropped"] == {"http_status": 1}
 
     # And then wholly so: only the fetch is run again.
     web.failing = set()
@@ -246,8 +264,8 @@ def test_what_failed_is_asked_for_again_alone_and_the_dataset_is_that_of_a_sound
     assert web.counted() == {"da.test/i7-2.jpg": 1}
     assert len(list(out.glob("stages/crawl-*"))) == 2
     assert root_of(out) == root_of(tmp_path / "sound")
-    assert balanced(out) == balanced(tmp_path / "sound")
-    traced = json.loads(harubang("trace", out, "http://da.test/i0-0.jpg", "--json").stdout)
+    assert asked_as_json("ledger", out) == asked_as_json("ledger", tmp_path / "sound")
+    traced = asked_as_json("trace", out, "http://da.test/i0-0.jpg")
     assert [row["reason"] for row in traced["images"]] == [""]
     assert [(row["reason"], row["http_status"]) for row in traced["earlier"]] == [("http_status", 503)]
 
@@ -259,11 +277,11 @@ def test_what_failed_is_asked_for_again_alone_and_the_dataset_is_that_of_a_sound
     for folder in (out / "stages").iterdir():
         if folder.name not in current:
             shutil.rmtree(folder)
-    assert json.loads(harubang("verify", out, "--json").stdout)["ok"]
+    assert asked_as_json("verify", out)["ok"]
     assert root_of(out) == root_of(tmp_path / "sound")
 
 
-def test_a_changed_workflow_asks_only_for_what_no_earlier_stage_has(web, workflow, tmp_path):
+def test_a_changed_workflow_asks_only_for_what_no_earlier_stage_has(web, workflow, tmp_path, finished, asked_as_json):
     out = tmp_path / "out"
     finished(workflow, "--out", out, "--set", "sources.crawl.seeds=[http://ga.test/, http://na.test/]")
     web.counted()
@@ -290,4 +308,4 @@ def test_a_changed_workflow_asks_only_for_what_no_earlier_stage_has(web, workflo
     # Other pixels: the images are asked for, the pages are not.
     finished(workflow, "--out", out, "--set", "fetch.max_side=128")
     assert web.counted() == dict.fromkeys(images_of(web), 1)
-    assert json.loads(harubang("verify", out, "--json").stdout)["ok"]
+    assert asked_as_json("verify", out)["ok"]

@@ -9,11 +9,12 @@ from filters.concepts import LEXICON_VERSION
 from pipelines.download_shards import Download
 from pipelines.errors import InputRefused
 from pipelines.link_table import LinkTable
-from pipelines.parts import Done
-from pipelines.plan import describe_plan, find_sources, plan_run
+from pipelines.parts import Done, write_part
+from pipelines.plan import describe_plan, find_sources, plan_run, retries_after
 from pipelines.stage import new_attempt
 from pipelines.workflow import Crawl, EmbeddedWebSource, Sources, Workflow
-from schemas.reasons import Stage
+from schemas.reasons import Reason, Stage
+from schemas.records import ImageRow, PageRow
 from tests.pipelines.download_maker import picture, sample, write_download
 
 AFTER_CRAWL = ["extract", "screen", "fetch", "dedupe", "select", "pack"]
@@ -254,3 +255,45 @@ def test_an_evaluation_set_that_changed_runs_the_selection_again(workflow, tmp_p
     assert different(first, fingerprints(excluding)) == ["select", "pack"]
     with pytest.raises(InputRefused, match=r"select\.exclude_near: gone: no image"):
         fingerprints(changed(workflow, "select.exclude_near", ("gone",)))
+
+
+# Trying again
+
+
+def fetched(plan, image, *ends):
+    """Commit the plan's fetch stage with one image of each (reason, status)."""
+    attempt = new_attempt(plan.of(Stage.FETCH), PipelineOptions([]))
+    rows = [image._replace(reason=reason, http_status=status) for reason, status in ends]
+    part = write_part(attempt.place, "images", 0, ImageRow, rows)
+    attempt.commit(Done([part], []))
+
+
+def test_a_retry_is_a_new_stage_and_so_is_what_follows_it(workflow, tmp_path, image):
+    out, files = str(tmp_path / "out"), find_sources(workflow)
+    plan = plan_run(workflow, out, files)
+    assert retries_after(plan) == {}  # nothing is committed: it is run anyway
+    fetched(plan, image, ("", 200), (Reason.OPTED_OUT, 200), (Reason.HTTP_STATUS, 404))
+    assert retries_after(plan) == {}
+
+    plan = plan_run(workflow, out, files, {"fetch": 2})
+    fetched(plan, image, ("", 200), (Reason.HTTP_STATUS, 503))
+    assert retries_after(plan) == {"fetch": 3}
+    again = plan_run(workflow, out, files, retries_after(plan))
+    before, after = ({stage.stage: stage.fingerprint for stage in p.stages} for p in (plan, again))
+    assert different(before, after) == ["fetch", "dedupe", "select", "pack"]
+    assert retries_after(again) == {"fetch": 3}  # it is not committed: it goes on
+    lines = {line.stage: line.why for line in describe_plan(again, before, plan.retries)}
+    assert lines["fetch"] == "what failed for a transient reason is asked for again"
+    assert lines["pack"] == "its config, code or inputs changed since the last run"
+
+
+def test_a_crawl_that_failed_somewhere_is_retried_before_the_images(workflow, tmp_path, image):
+    out, files = str(tmp_path / "out"), find_sources(workflow)
+    plan = plan_run(workflow, out, files)
+    fetched(plan, image, (Reason.TIMED_OUT, None))
+    attempt = new_attempt(plan.of(Stage.CRAWL), PipelineOptions([]))
+    row = PageRow("http://a.kr/", "crawl", "crawl", None, "", None, "", "", 0, "drop", Reason.ROBOTS_UNREACHABLE, "")
+    attempt.commit(Done([write_part(attempt.place, "pages", 0, PageRow, [row])], []))
+    assert retries_after(plan) == {"crawl": 1}
+    again = plan_run(workflow, out, files, {"crawl": 1})
+    assert again.of(Stage.FETCH).fingerprint != plan.of(Stage.FETCH).fingerprint

@@ -3,6 +3,7 @@ import io
 import pytest
 from PIL import Image
 
+from pipelines.concept_counts import ConceptCounts
 from pipelines.dataset import DatasetFile, DatasetManifest
 from pipelines.errors import StageFailed
 from pipelines.ledger import Ledger
@@ -15,7 +16,9 @@ from pipelines.sample import selected_row
 from pipelines.stage import Committed, StageManifest
 from schemas.identity import sha256_hex
 from schemas.reasons import Reason, Stage
-from schemas.records import ClusterRow, ImageRow, OutcomeRow, PageRow, ScreenedRow, SelectedRow
+from schemas.records import ClusterRow, ConceptCount, ImageRow, OutcomeRow, PageRow, ScreenedRow, SelectedRow
+
+CONCEPTS = ConceptCounts((ConceptCount("음식", "김치", 2), ConceptCount("음식", "떡국", 0)), {"음식": 2})
 
 
 def jpeg(colour):
@@ -131,7 +134,7 @@ def run(bench):
 
 
 def test_the_funnel_takes_every_candidate_to_its_end(run):
-    report = gather("demo", run.commit(), run.manifest())
+    report = gather("demo", run.commit(), run.manifest(), CONCEPTS)
     assert report.stages == (
         StageBooks("extract", 9, 8, (("url_refused", 1),)),
         StageBooks("screen", 8, 7, (("caption_spam", 1),)),
@@ -146,12 +149,12 @@ def test_books_that_say_other_than_the_ledger_do_not_balance(run):
     manifest = run.manifest()
     done = run.commit()
     run.candidate("one more", Stage.SCREEN, Reason.CAPTION_URL)
-    assert not gather("demo", done, run.manifest()).balanced
-    assert gather("demo", done, manifest).balanced
+    assert not gather("demo", done, run.manifest(), CONCEPTS).balanced
+    assert gather("demo", done, manifest, CONCEPTS).balanced
 
 
 def test_the_sheets_show_pictures_texts_and_what_was_kept_instead(run):
-    report = gather("demo", run.commit(), run.manifest())
+    report = gather("demo", run.commit(), run.manifest(), CONCEPTS)
     shown = {sheet.reason: sheet.samples[0] for sheet in report.dropped}
     assert [len(shown[reason].pictures) for reason in ("url_refused", "caption_spam", "timed_out")] == [0, 0, 0]
     assert [picture.width for picture in shown["duplicate_near"].pictures] == [160, 160]
@@ -164,9 +167,10 @@ def test_the_sheets_show_pictures_texts_and_what_was_kept_instead(run):
 
 
 def test_the_page_is_written_and_holds_no_markup_of_a_caption(run, tmp_path):
-    write_report(str(tmp_path / "out"), "demo", run.commit(), run.manifest())
+    write_report(str(tmp_path / "out"), "demo", run.commit(), run.manifest(), CONCEPTS)
     html = (tmp_path / "out" / "report.html").read_text()
     assert "&lt;script&gt;무료" in html
+    assert "name: <b>1</b> of the 2 in the lexicon" in html
     assert "<script" not in html
     assert "내려 달라 한 사진" not in html
     assert html.count("data:image/jpeg;base64,") == 3 + 2 + 1
@@ -176,7 +180,7 @@ def test_the_same_rows_in_other_parts_and_order_are_the_same_page(run, tmp_path)
     pages = []
     for number, (parts, backwards) in enumerate(((1, False), (1, False), (3, False), (2, True))):
         out = tmp_path / f"out{number}"
-        write_report(str(out), "demo", run.commit(parts=parts, backwards=backwards), run.manifest())
+        write_report(str(out), "demo", run.commit(parts=parts, backwards=backwards), run.manifest(), CONCEPTS)
         pages.append((out / "report.html").read_bytes())
     assert len(set(pages)) == 1
 
@@ -195,7 +199,7 @@ def test_pages_are_counted_where_they_were_crawled_and_where_they_were_read(run)
         page_row(reason="http_status", offset=None),
     ):
         run.add("pages", row)
-    report = gather("demo", run.commit(), run.manifest())
+    report = gather("demo", run.commit(), run.manifest(), CONCEPTS)
     assert report.pages == (
         PageBooks("crawl", "archived", 6, 3, 2, (("http_status", 1),)),
         PageBooks("archives", "read", 8, 1, 6, (("page_opted_out", 1),)),
@@ -205,12 +209,12 @@ def test_pages_are_counted_where_they_were_crawled_and_where_they_were_read(run)
 def test_clusters_are_counted_once_each(bench, cluster):
     for url, representative, size in (("1", "1", 2), ("2", "1", 2), ("3", "3", 1), ("4", "4", 10), ("5", "5", 99)):
         bench.add("clusters", cluster._replace(image_url=url, representative_url=representative, size=size))
-    report = gather("demo", bench.commit(), bench.manifest())
+    report = gather("demo", bench.commit(), bench.manifest(), CONCEPTS)
     assert report.clusters == (Bar("1", 1, 1), Bar("2", 1, 1), Bar("10+", 2, 2))
 
 
 def test_a_run_that_found_nothing_has_a_page(bench, tmp_path):
-    write_report(str(tmp_path / "out"), "demo", bench.commit(), bench.manifest())
+    write_report(str(tmp_path / "out"), "demo", bench.commit(), bench.manifest(), CONCEPTS)
     html = (tmp_path / "out" / "report.html").read_text()
     assert "0 candidates = 0 kept + 0 dropped: balanced." in html
 
@@ -220,4 +224,4 @@ def test_a_table_that_is_gone_fails_the_report_in_one_line(run, tmp_path):
     for path in done[Stage.SELECT].paths("outcomes"):
         (tmp_path / path).unlink()
     with pytest.raises(StageFailed, match=r"report: .*outcomes"):
-        write_report(str(tmp_path / "out"), "demo", done, run.manifest())
+        write_report(str(tmp_path / "out"), "demo", done, run.manifest(), CONCEPTS)

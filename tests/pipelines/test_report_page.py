@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 import pytest
 
 from pipelines.report_charts import Bar, Histogram, Series, linear
+from pipelines.report_concepts import ConceptField
 from pipelines.report_page import (
     DroppedSample,
     KeptSample,
@@ -16,6 +17,7 @@ from pipelines.report_page import (
     text,
 )
 from pipelines.report_style import STYLE
+from schemas.records import ConceptCount
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\x00\u202e돌하르방"
 VOID = {"meta", "img", "br"}
@@ -62,6 +64,9 @@ def report():
         hosts=(Bar("a.test", 2, 5),),
         hosts_note="1 of 1",
         clusters=(Bar("1", 2, 2),),
+        concepts=(
+            ConceptField("음식", (ConceptCount("음식", "김치", 2), ConceptCount("음식", "떡국", 0)), 2, ("떡국",)),
+        ),
         kept=(KeptSample("0123456789abcdef", "공원에 선 돌하르방", "alt", "a.test", 512, 288, picture),),
         dropped=(
             ReasonSheet(

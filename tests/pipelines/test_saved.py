@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pipelines import saved
 from pipelines.parts import AttemptPlace, Part
 from pipelines.storage import ContentFile
+from schemas.reasons import Reason
 
 PLACE = AttemptPlace("", "attempt-1")
 
@@ -97,3 +98,19 @@ def test_work_is_saved_by_time(monkeypatch):
     assert not due.count(0)
     now[0] = 130.0
     assert due.count(0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "digest", "expected"),
+    [
+        ("", 200, "a" * 64, True),
+        (Reason.OPTED_OUT, 200, "", True),
+        (Reason.HTTP_STATUS, 404, "", True),
+        (Reason.HTTP_STATUS, 503, "", False),
+        (Reason.TIMED_OUT, None, "", False),
+        (Reason.OPT_OUT_LISTED, None, "", False),
+        (Reason.OPT_OUT_LISTED, 200, "a" * 64, True),
+    ],
+)
+def test_an_end_stands_unless_time_or_a_shorter_list_may_change_it(reason, status, digest, expected):
+    assert saved.stands(reason, status, digest) is expected

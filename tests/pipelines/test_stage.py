@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
+import msgspec
 import pytest
 from apache_beam.internal import pickler
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -25,6 +26,7 @@ from pipelines import (
     fetch,
     pack,
     refusals,
+    saved,
     screen,
     select,
     stage,
@@ -36,7 +38,7 @@ from pipelines.decoded import ImageSettings
 from pipelines.errors import StageFailed
 from pipelines.exchange import Exchange
 from pipelines.extract import SourceUnit
-from pipelines.network import Network
+from pipelines.network import PACE_FIELDS, Network
 from pipelines.parts import AttemptPlace, Done, Part, Tally, read_rows, write_part
 from pipelines.stage import (
     Attempt,
@@ -47,6 +49,7 @@ from pipelines.stage import (
     balance,
     clear_dead_attempts,
     committed,
+    earlier_stages,
     merge_done,
     new_attempt,
     outcome_tallies,
@@ -346,3 +349,46 @@ def test_worker_processes_give_what_one_process_gives(tmp_path):
     assert [row.image_url for path in paths for row in read_rows(path, CandidateRow)] == [
         text for number in range(3) for text in (f"http://a.kr/{number}.jpg", "")
     ]
+
+
+# Earlier stages
+
+
+def test_an_earlier_stage_s_answers_are_good_where_only_the_pace_and_what_was_wanted_differ(tmp_path):
+    settings = msgspec.to_builtins(Network(allow_loopback=True))
+    assert settings.keys() > PACE_FIELDS
+    for number, (field, value) in enumerate(
+        [("delay_seconds", 9.0), ("max_tries", 9), ("contact", "x"), ("agent", "other"), ("max_redirects", 1)]
+    ):
+        other = plan(tmp_path, network={**settings, field: value}, image={"max_side": 512}, screen=str(number))
+        new_attempt(other, PipelineOptions([])).commit(Done([], []))
+    new_attempt(plan(tmp_path, network=settings, image={"max_side": 256}, screen="z"), PipelineOptions([])).commit(
+        Done([], [])
+    )
+    mine = plan(tmp_path, network=settings, image={"max_side": 512}, screen="mine")
+    new_attempt(mine, PipelineOptions([])).commit(Done([], []))
+    new_attempt(plan(tmp_path, network=settings, image={"max_side": 512}, screen="not committed"), PipelineOptions([]))
+    found = earlier_stages(mine, but=frozenset({"screen"}), tables=frozenset())
+    assert sorted(stage.manifest.covers["screen"] for stage in found) == ["0", "1", "2"]
+    assert earlier_stages(mine, but=frozenset(), tables=frozenset()) == []
+
+
+def test_an_earlier_stage_that_lost_a_part_of_its_table_is_left_out(tmp_path):
+    earlier = new_attempt(plan(tmp_path, screen=1), PipelineOptions([]))
+    earlier.commit(Done([write_part(earlier.place, "images", 0, PageRow, [])], []))
+    mine = plan(tmp_path, screen=2)
+    but, tables = frozenset({"screen"}), frozenset({"images"})
+    (found,) = earlier_stages(mine, but=but, tables=tables)
+    Path(found.paths("images")[0]).unlink()
+    assert earlier_stages(mine, but=but, tables=tables) == []
+    assert earlier_stages(mine, but=but, tables=frozenset({"pages"})) == [found]
+
+
+def test_a_commit_clears_away_saved_work_that_its_manifest_does_not_list(tmp_path):
+    attempt = new_attempt(plan(tmp_path), PipelineOptions([]))
+    place = saved.place_of(attempt.place, "00000")
+    parts = [write_part(place, "images", number, PageRow, []) for number in range(2)]
+    saved.save(place, parts)
+    attempt.commit(Done(parts[:1], []))
+    left = [path.relative_to(attempt.plan.folder).as_posix() for path in Path(attempt.plan.folder).rglob("saved/*/*")]
+    assert left == [parts[0].path]
