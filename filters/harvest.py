@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from filters.image_source import image_source, is_image_path, is_placeholder
 from filters.json_ld import images_in
+from filters.licence_marks import licence_marks
 from filters.markup_guard import tame
 from filters.page_captions import (
     CAPTION_ATTRIBUTES,
@@ -41,7 +42,7 @@ MAX_CAPTIONS: Final = 32
 MAX_REPEATS: Final = 8
 """From the ninth time on that a page shows one image, only its attributes are read: it is an icon or a bullet."""
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Grows with every change of what is read from a page, so that stored results of the old rules are not reused."""
 
 _MAX_RAW_URL: Final = 200
@@ -112,8 +113,8 @@ class PageHarvest(NamedTuple):
 
     ``links`` are the distinct absolute URLs that a crawler may follow; ``nofollow`` those that the page names only
     with ``rel=nofollow``. ``robots_meta`` are (name in lower case, content) of every meta that speaks to robots.
-    ``licences`` are URLs of ``rel=license`` and of 공공누리 or Creative Commons pages. ``problem`` is "" unless the
-    parser failed; then all else is empty. ``site_name`` is what og:site_name says.
+    ``licences`` are URLs of ``rel=license`` and of 공공누리 or Creative Commons pages, and `licence_marks`.
+    ``problem`` is "" unless the parser failed; then all else is empty. ``site_name`` is what og:site_name says.
     """
 
     title: str
@@ -146,14 +147,15 @@ def harvest(html: str, page_url: str, *, with_links: bool = True) -> PageHarvest
             tree = PageTree(_SURROGATE.sub("\ufffd", text), tags, _ATTRIBUTES)
     except ValueError as error:
         return PageHarvest("", (), (), (), (), (), (), problem=f"{type(error).__name__}: {error}")
-    return _Reader(tree, page_url, with_links=with_links).read()
+    return _Reader(tree, page_url, licence_marks(html), with_links=with_links).read()
 
 
 class _Reader:
     """Gathers one page. Its elements come in document order; captions are given to the images at the end."""
 
-    def __init__(self, tree: PageTree, page_url: str, *, with_links: bool) -> None:
+    def __init__(self, tree: PageTree, page_url: str, marks: tuple[str, ...], *, with_links: bool) -> None:
         self.tree = tree
+        self.marks = marks
         self.urls = PageUrls(tree, page_url, with_links=with_links)
         self.entries: list[ImageEntry] = []
         self.holders = Holders()
@@ -394,7 +396,7 @@ class _Reader:
             links=tuple(url for url, may_follow in self.urls.links.items() if may_follow),
             nofollow=tuple(url for url, may_follow in self.urls.links.items() if not may_follow),
             robots_meta=tuple(self.robots),
-            licences=tuple(self.urls.licences),
+            licences=(*self.urls.licences, *(m for m in self.marks if m not in self.urls.licences)),
             site_name=self.site_name,
         )
 

@@ -33,8 +33,12 @@ from schemas.identity import candidate_id, fingerprint
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import CandidateRow, CaptionCandidate, PageRow
 
-VERSION = 2
+VERSION = 3
 """Grows with every change of what this stage finds."""
+
+
+MAX_LICENCES = 16
+"""Of one page that are recorded; a page with more lists the licences of others."""
 
 
 class SourceUnit(NamedTuple):
@@ -134,6 +138,7 @@ def _candidates(
     page: PageHarvest, record: PageRecord, *, page_url: str, kind: str, source: str
 ) -> Iterator[CandidateRow]:
     site_name = withheld(page.site_name)
+    licences = " ".join(name for name in page.licences[:MAX_LICENCES] if not is_forbidden_url(name))
 
     def row(
         image_url: str, captions: Iterable[CaptionCandidate], reason: str, detail: str, linked_page: str = ""
@@ -160,6 +165,7 @@ def _candidates(
             detail=detail,
             linked_page=without_forbidden(linked_page) if site_of(linked_page) == site_of(page_url) else "",
             site_name=site_name,
+            licences=licences,
         )
 
     for mention in page.images:

@@ -67,6 +67,7 @@ def _metadata(teller: Contender, shown: Contender, losers: Sequence[Contender]) 
         "caption_raw": row.caption_raw,
         "caption_why": row.why,
         "concepts": ", ".join(row.concepts),
+        "licences": row.licences,
         "morphemes": row.morphemes,
         "source_kind": row.source_kind,
         "source_name": "crawl" if row.source_kind == "crawl" else PurePosixPath(row.source).name,

@@ -29,7 +29,7 @@ from pipelines.text_counts import CorpusCounts
 from schemas.reasons import Outcome, Reason
 from schemas.records import CandidateRow, ScreenedRow
 
-VERSION = 3
+VERSION = 4
 """Grows with every change of what this stage decides, beyond its filters' own versions."""
 
 BATCH = 2_000

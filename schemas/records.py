@@ -56,7 +56,8 @@ class CandidateRow(NamedTuple):
 
     ``unit`` is image, page, record, row or source. ``reason`` is set only where extraction itself dropped the row.
     ``linked_page`` is the URL of the page of the same site that the image links to ("" where it links to none, or also
-    stands outside of the link), ``site_name`` what the page's og:site_name says.
+    stands outside of the link), ``site_name`` what the page's og:site_name says. ``licences`` are those that the page
+    names, as URLs and as 공공누리 types (``kogl:1``), with blanks between.
     """
 
     candidate_id: str
@@ -74,6 +75,7 @@ class CandidateRow(NamedTuple):
     detail: str
     linked_page: str = ""
     site_name: str = ""
+    licences: str = ""
 
 
 class ScreenedRow(NamedTuple):
@@ -107,6 +109,7 @@ class ScreenedRow(NamedTuple):
     detail: str
     verdicts: list[Verdict]
     linked_page: str = ""
+    licences: str = ""
 
 
 class ImageRow(NamedTuple):

@@ -451,6 +451,7 @@ def test_licences() -> None:
         "https://www.kogl.or.kr/info/license.do",
     ]
     assert read("<a rel=license href=/licence>x</a>").licences == ("http://site.kr/licence",)
+    assert read("<p>공공누리 제1유형</p>").licences == ("kogl:1",)
     without = harvest("<a rel=license href=/licence>x</a>", PAGE, with_links=False)
     assert (without.licences, without.links) == (("http://site.kr/licence",), ())
 

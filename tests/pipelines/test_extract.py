@@ -104,6 +104,12 @@ def test_the_page_that_an_image_links_to_is_told_of_where_it_is_of_the_same_site
         assert (row.image_url, row.linked_page, row.site_name) == ("http://a.test/1.jpg", linked, "제주문화원")
 
 
+def test_the_licences_that_a_page_names_go_with_its_images():
+    links = '<a rel=license href="https://creativecommons.org/licenses/by/4.0/">CC BY</a> <p>공공누리 제1유형'
+    (row,) = extracted(record(f"<p>제주</p><img src=/1.jpg alt=돌하르방>{links}")).candidates
+    assert row.licences == "https://creativecommons.org/licenses/by/4.0/ kogl:1"
+
+
 def test_the_same_page_gives_the_same_ids_and_a_changed_one_others():
     (first,), (again,) = extracted(record()).candidates, extracted(record()).candidates
     (changed,) = extracted(record(HTML + "<p>새 글")).candidates

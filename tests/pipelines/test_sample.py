@@ -24,6 +24,7 @@ def test_a_sample_holds_its_whole_record_and_the_captions_that_lost(contender, i
     assert (metadata["width"], metadata["original_width"], metadata["format"]) == (400, 800, "JPEG")
     assert not any(value is None or isinstance(value, list) for value in metadata.values())
     assert metadata["concepts"] == "돌하르방"
+    assert metadata["licences"] == ""
     details = json.loads(metadata["details"])
     assert details["captions"] == [{"dom_path": "/html/body/img", "kind": "alt", "text": "공원에 선 돌하르방"}]
     assert details["consent"] == [{"channel": "robots.txt", "value": "sha256:00", "allowed": True}]
