@@ -31,29 +31,29 @@ _NOISE_DIGITS: Final = 4
 """Coefficients that are zero in exact arithmetic must not be told apart by rounding noise, which varies by machine."""
 
 
-@lru_cache(maxsize=512)
-def _lanczos(points: int, samples: int) -> Matrix:
-    """Return the ``points`` × ``samples`` matrix by which Pillow's LANCZOS resizes ``points`` pixels."""
-    scale = points / samples
-    stretch = max(scale, 1.0)
-    reach = _LANCZOS_LOBES * stretch
-    centres = (np.arange(samples) + 0.5) * scale
-    first = np.maximum(np.floor(centres - reach + 0.5), 0).astype(np.intp)
-    last = np.minimum(np.floor(centres + reach + 0.5), points).astype(np.intp)
-    positions = first[:, None] + np.arange((last - first).max())
-    argument = (positions - centres[:, None] + 0.5) / stretch
-    weights = np.sinc(argument) * np.sinc(argument / _LANCZOS_LOBES) * (np.abs(argument) < _LANCZOS_LOBES)
-    inside = positions < last[:, None]
-    weights = np.where(inside, weights, 0)
-    weights /= weights.sum(axis=1, keepdims=True)
-    matrix: Matrix = np.zeros((points, samples), np.float32)
-    matrix[positions[inside], np.nonzero(inside)[0]] = weights[inside]
-    return matrix
-
-
 @lru_cache(maxsize=256)
-def _horizontal(width: int) -> Matrix:
-    return np.hstack([_lanczos(width, side) for side in (_PHASH_SIDE, _PHASH256_SIDE, _DHASH_WIDTH)])
+def _lanczos(points: int, sides: tuple[int, ...]) -> Matrix:
+    """Return the matrices by which Pillow's LANCZOS resizes ``points`` pixels to each of ``sides``, side by side.
+
+    The result is ``points`` × the sum of ``sides``. Pictures come in so many sizes that most are met for the first
+    time: all sides are worked out in one go, on the weights alone and not on the zeros around them.
+    """
+    samples = np.concatenate([np.arange(side) for side in sides])
+    scale = np.repeat([points / side for side in sides], sides)
+    stretch = np.maximum(scale, 1.0)
+    reach = _LANCZOS_LOBES * stretch
+    centres = (samples + 0.5) * scale
+    first = np.maximum(np.floor(centres - reach + 0.5), 0).astype(np.intp)
+    counts = np.minimum(np.floor(centres + reach + 0.5), points).astype(np.intp) - first
+    ends = np.cumsum(counts)
+    starts = ends - counts
+    column = np.repeat(np.arange(len(samples)), counts)
+    position = np.arange(ends[-1]) + (first - starts)[column]
+    argument = (position - centres[column] + 0.5) / stretch[column]
+    weights = np.sinc(argument) * np.sinc(argument / _LANCZOS_LOBES) * (np.abs(argument) < _LANCZOS_LOBES)
+    matrix: Matrix = np.zeros((points, len(samples)), np.float32)
+    matrix[position, column] = weights / np.add.reduceat(weights, starts)[column]
+    return matrix
 
 
 @lru_cache(maxsize=2)
@@ -65,9 +65,9 @@ def _cosines(side: int) -> NDArray[np.float64]:
     return cosines
 
 
-def _lowest(height: int, across: Matrix, side: int) -> NDArray[np.float64]:
-    """Return the lowest frequencies of a picture that was shrunk across to ``side`` and is still ``height`` high."""
-    square = _rounded(_lanczos(height, side).T @ across).astype(np.float64)
+def _lowest(down: Matrix, across: Matrix, side: int) -> NDArray[np.float64]:
+    """Return the lowest frequencies of a picture that was shrunk across to ``side`` and that ``down`` shrinks to it."""
+    square = _rounded(down.T @ across).astype(np.float64)
     cosines = _cosines(side)
     low: NDArray[np.float64] = np.round(cosines @ square @ cosines.T, _NOISE_DIGITS)
     return low
@@ -107,11 +107,13 @@ class PerceptualHashes(NamedTuple):
 def perceptual_hashes(luma: Pixels) -> PerceptualHashes:
     """Return the hashes of a height × width grey picture."""
     height, width = luma.shape
-    across = _rounded(luma.astype(np.float32) @ _horizontal(width))
-    short, longer, strip = np.split(across, (_PHASH_SIDE, _PHASH_SIDE + _PHASH256_SIDE), axis=1)
-    low = _lowest(height, short, _PHASH_SIDE)
-    low256 = _lowest(height, longer, _PHASH256_SIDE)
-    rows = _rounded(_lanczos(height, _DHASH_HEIGHT).T @ strip)
+    across = _rounded(luma.astype(np.float32) @ _lanczos(width, (_PHASH_SIDE, _PHASH256_SIDE, _DHASH_WIDTH)))
+    down = _lanczos(height, (_PHASH_SIDE, _PHASH256_SIDE, _DHASH_HEIGHT))
+    cuts = (_PHASH_SIDE, _PHASH_SIDE + _PHASH256_SIDE)
+    (short, longer, strip), (shortest, shorter, stripe) = (np.split(matrix, cuts, axis=1) for matrix in (across, down))
+    low = _lowest(shortest, short, _PHASH_SIDE)
+    low256 = _lowest(shorter, longer, _PHASH256_SIDE)
+    rows = _rounded(stripe.T @ strip)
     return PerceptualHashes(
         phash=_hex(low > np.median(low)),
         phash256=_hex(low256 > np.median(low256)),

@@ -37,6 +37,10 @@ _LAST_SECONDS: Final = 1.0
 _SINGLE_THREADED: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """The pool is the parallelism; threads inside a decoder would only fight over its core."""
 
+_KEEPS_MEMORY: Final = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
+"""glibc gives the buffers of a picture back to the kernel, which hands them out again page by page, zeroed: a sixth of
+a decoder's time. So a decoder keeps up to 64 MiB (of 16 megapixels and more, nothing)."""
+
 
 class _Child:
     """One decoder process. It decodes one image at a time.
@@ -118,7 +122,7 @@ def _spawn(settings: ImageSettings, end: socket.socket) -> subprocess.Popen[byte
         stdin=end.fileno(),
         stdout=end.fileno(),
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **_SINGLE_THREADED, "PYTHONPATH": paths},
+        env={**os.environ, **_SINGLE_THREADED, **_KEEPS_MEMORY, "PYTHONPATH": paths},
     )
 
 
