@@ -29,11 +29,11 @@ import cv2
 import numpy as np
 
 from pipelines.decoder import DecoderPool, ImageSettings
-from pipelines.fetch import fetch_all
+from pipelines.fetch import Wanted, fetch_all
 from pipelines.network import Network
+from pipelines.parts import AttemptPlace
 from pipelines.progress import ProgressNotes
-from pipelines.tar import TarWriter
-from schemas.records import ImageRow
+from pipelines.staging import Staging
 
 DATA = Path(os.environ.get("HARUBANG_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 ECHO = Path("/usr/lib/nginx/modules/ngx_http_echo_module.so")
@@ -153,20 +153,18 @@ if __name__ == "__main__":
     return found
 
 
-def fetch(links: Path, out: Path) -> None:
-    """Be our engine's process."""
-    urls = links.read_text().split()
+def fetch(urls: list[str], network: Network, folder: Path, notes: ProgressNotes) -> Counter[str]:
+    """Run our stage's own function over the URLs; return how many ended for which reason."""
+    wanted = [Wanted(url) for url in urls]
 
-    async def work(tar: TarWriter) -> list[ImageRow]:
+    async def work(staging: Staging) -> None:
         async with DecoderPool(SETTINGS) as pool:
-            return await fetch_all(urls, Network(**PACE), pool, tar, ProgressNotes(str(out)))
+            await fetch_all(wanted, network, None, pool, staging, notes)
+        await staging.save()
 
-    with out.with_suffix(".tar").open("wb") as file:
-        tar = TarWriter(file)
-        rows = asyncio.run(work(tar))
-        tar.close()
-    refused = Counter(row.reason for row in rows if row.reason)
-    assert not refused, refused
+    with Staging(AttemptPlace(str(folder), "attempt"), 0, urls) as staging:
+        asyncio.run(work(staging))
+        return Counter({tally.heading: tally.number for done in staging.done() for tally in done.tallies})
 
 
 def bare(links: Path, out: Path) -> tuple[float, float]:
@@ -225,13 +223,11 @@ def compare(count: int, work: Path) -> None:
     print(
         f"harubang / img2dataset: {theirs[0] / quick[0]:.2f} by CPU second, {theirs[1] / quick[1]:.2f} by wall second"
     )
-    print(
-        f"share of the bare codec loop: {floor[0] / quick[0]:.2f} by CPU second, {floor[1] / quick[1]:.2f} by wall second"
-    )
+    print(f"share of the bare codec loop: {floor[0] / quick[0]:.2f} by CPU, {floor[1] / quick[1]:.2f} by wall second")
     print(f"with 200 ms of latency: {quick[1] / slow[1]:.2f} of the throughput")
 
 
-async def many_hosts(count: int, work: Path) -> None:
+def many_hosts(count: int, work: Path) -> None:
     """Fetch small pictures from 1,000 names of which 5 % are dead; print the pace and the memory of every tenth."""
     (work / "images").mkdir()
     write_images(work / "images", 200, (160, 0.2, 120, 240))
@@ -256,26 +252,24 @@ async def many_hosts(count: int, work: Path) -> None:
                     used = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
                     print(f"{done:8d} rows {now - started:7.1f} s {used:7.0f} MiB", flush=True)
 
-        with tempfile.TemporaryFile() as file:
-            tar = TarWriter(file)
-            async with DecoderPool(SETTINGS) as pool:
-                rows = await fetch_all(urls, network, pool, tar, Notes(str(work)))
-            tar.close()
-    print(f"longest time without a row: {longest:.2f} s; outcomes: {dict(Counter(row.reason for row in rows))}")
+        outcomes = fetch(urls, network, work / "out", Notes(str(work)))
+    print(f"longest time without a row: {longest:.2f} s; outcomes: {dict(outcomes)}")
 
 
 def main() -> None:
     """Do what the arguments say."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["ours"]:
-        fetch(Path(arguments[1]), Path(arguments[2]))
+        out = Path(arguments[2])
+        outcomes = fetch(Path(arguments[1]).read_text().split(), Network(**PACE), out, ProgressNotes(str(out)))
+        assert outcomes["in"] == outcomes["keep"], outcomes
         return
     if shutil.which("nginx") is None or not ECHO.exists():
         print("nginx or its echo module is missing; on Debian: apt-get install -y nginx-light libnginx-mod-http-echo")
         return
     with tempfile.TemporaryDirectory() as work:
         if arguments[:1] == ["hosts"]:
-            asyncio.run(many_hosts(int(arguments[1]) if len(arguments) > 1 else 100_000, Path(work)))
+            many_hosts(int(arguments[1]) if len(arguments) > 1 else 100_000, Path(work))
         else:
             compare(int(arguments[0]) if arguments else 3_000, Path(work))
 
