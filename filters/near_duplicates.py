@@ -1,15 +1,17 @@
 """Which images are copies of one another: proposed by pHash, confirmed by a longer hash, clustered, and explained.
 
-The rule. Two images are *equal* if their bytes are. They are *near* if their 64-bit pHashes are at most ``radius`` bits
-apart and their 256-bit pHashes at most ``verify_radius``. Equal and near are joined transitively; then the best image
-of each component takes the members at most ``max_spread`` bits of the 256 from itself, the best of the rest takes its
-own, and so on. So no image is dropped for one that it does not resemble, however long the chain between them.
-An image too plain for its pHash to mean anything is matched by its bytes alone.
+The rule. An image has two *views*: the whole picture, and the picture without its plain margins (the same, if it has
+none). Two images are *equal* if their bytes are. They are *near* if a view of the one and a view of the other are at
+most ``radius`` bits apart by 64-bit pHash and at most ``verify_radius`` by 256-bit pHash. Equal and near are joined
+transitively; then the best image of each component takes the members at most ``max_spread`` bits of the 256 from itself
+(of their closest views), the best of the rest takes its own, and so on. So no image is dropped for one that it does not
+resemble, however long the chain between them. A view too plain for its pHash to mean anything does not count, and an
+image without another is matched by its bytes alone.
 
-Every step works on columns and may run on a part of the data: `follow_leaders` on whole groups of equal pHash,
-`filters.hamming.pairs_in_bucket` and `confirmed` on one bucket, `filters.union_find` on any split of the edges,
-`representatives` on whole components. `clusters` is all of them in one process. The result depends on the set of
-images only, not on order or partition.
+Every step works on columns and may run on a part of the data: `views` on any rows, `follow_leaders` on whole groups of
+equal pHash, `filters.hamming.pairs_in_bucket` and `confirmed` on one bucket, `filters.union_find` on any split
+of the edges, `representatives` on whole components. `clusters` is all of them in one process. The result depends on the
+set of images only, not on order or partition.
 """
 
 from __future__ import annotations
@@ -21,13 +23,20 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from filters.hamming import Hashes, Pairs, Rows, distances, near_pairs
+from filters.hamming import BITS, Hashes, Pairs, Rows, distances, near_pairs
 from filters.union_find import Ids, add_edges, empty, labels
 
 UNIQUE: Final = "unique"
 EXACT: Final = "exact"
 NEAR: Final = "near"
-EVIDENCE: Final = {UNIQUE: ("", ""), EXACT: ("sha256", "sha256"), NEAR: ("phash", "phash256")}
+TRIMMED: Final = "trimmed"
+"""Near by a view that is not the whole picture."""
+EVIDENCE: Final = {
+    UNIQUE: ("", ""),
+    EXACT: ("sha256", "sha256"),
+    NEAR: ("phash", "phash256"),
+    TRIMMED: ("trimmed_phash", "trimmed_phash256"),
+}
 """Which hash proposed and which confirmed each kind of match. (A `NEAR` member whose own pair with the representative
 is beyond ``radius`` was proposed by the chain between them.)"""
 
@@ -45,9 +54,9 @@ class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     radius: int = 6
     """Bits of 64 between pHashes that propose a pair; 0 to 16."""
-    verify_radius: int = 20
+    verify_radius: int = 32
     """Bits of 256 between longer pHashes that confirm it; 0 to 256."""
-    max_spread: int = 24
+    max_spread: int = 40
     """Bits of 256 between a member and its cluster's representative; ``verify_radius`` to 256."""
     min_clear_bits: int = 32
     """pHash bits, of 64, that must be clear (see `filters.perceptual`) to be matched by more than bytes."""
@@ -64,22 +73,38 @@ class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 class Images(NamedTuple):
-    """Columns, one row per image. Rows with one ``ids`` value are the same bytes and agree in every column."""
+    """Columns, one row per image. Rows with one ``ids`` value are the same bytes and agree in every column.
+
+    The second axis of the hashes is the view: the whole picture first. An image without margins has it twice, or the
+    axis is 1 long.
+    """
 
     ids: Ids
     phash: Hashes
-    phash256: npt.NDArray[np.uint64]
-    """Shape (rows, 4), the first 64 bits first."""
+    """Shape (rows, views)."""
+    phash256: Hashes
+    """Shape (rows, views, 4), the first 64 bits first."""
     clear_bits: npt.NDArray[np.int64]
+    """Shape (rows, views)."""
     pixels: npt.NDArray[np.int64]
     """Width times height of the original."""
+
+
+class Views(NamedTuple):
+    """Columns, one row per view that can be matched; no two rows agree in ``ids`` and ``phash``."""
+
+    ids: Ids
+    phash: Hashes
+    phash256: Hashes
+    """Shape (rows, 4)."""
 
 
 class Clusters(NamedTuple):
     """Columns, one row per row of the `Images` asked about.
 
     ``representative`` is the id of the cluster's representative, whose content hash names the cluster. ``distance`` (of
-    64 bits) and ``verify_distance`` (of 256) are to it. ``match`` is `UNIQUE`, `EXACT` or `NEAR`; ``size`` counts rows.
+    64 bits) and ``verify_distance`` (of 256) are those of the closest views. ``match`` is `UNIQUE`, `EXACT`, `NEAR` or
+    `TRIMMED`; ``size`` counts rows.
     """
 
     representative: Ids
@@ -134,24 +159,47 @@ def bits_apart(one: str, other: str) -> int:
     return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
-def follow_leaders(images: Images, rules: DuplicateRules) -> tuple[Rows, npt.NDArray[np.bool_]]:
-    """Return (leader, searchable) per row, for distinct contents with every image of each pHash among them.
+def closest_bits(one: Sequence[tuple[str, str]], other: Sequence[tuple[str, str]]) -> tuple[int, int]:
+    """Return the bits of 64 and of 256 between the closest views of two images; a view is (pHash, longer), in hex."""
+    apart = [(bits_apart(a[1], b[1]), bits_apart(a[0], b[0])) for a in one for b in other]
+    return min(apart)[::-1]
 
-    Images of one pHash, a million blank thumbnails as it may be, need no search: in the order of ids, the first leads
+
+def views(images: Images, rules: DuplicateRules) -> Views:
+    """Return what can be matched of ``images``: every clear view, and of two with one pHash the whole picture."""
+    usable = images.clear_bits >= rules.min_clear_bits
+    for later in range(1, usable.shape[1]):
+        usable[:, later] &= ~(usable[:, :later] & (images.phash[:, :later] == images.phash[:, later : later + 1])).any(
+            1
+        )
+    rows, number = np.nonzero(usable)
+    return distinct(Views(images.ids[rows], images.phash[rows, number], images.phash256[rows, number]))
+
+
+def distinct(seen: Views) -> Views:
+    """Return ``seen`` without repeated rows, in the order of ids and pHashes."""
+    order = np.lexsort((seen.phash, seen.ids))
+    ids, phash = seen.ids[order], seen.phash[order]
+    fresh = np.r_[True, (ids[1:] != ids[:-1]) | (phash[1:] != phash[:-1])][: order.size]
+    return Views(ids[fresh], phash[fresh], seen.phash256[order[fresh]])
+
+
+def follow_leaders(seen: Views, rules: DuplicateRules) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    """Return (leader, searchable) per row, for views with every view of each pHash among them.
+
+    Views of one pHash, a million equal placeholders as it may be, need no search: in the order of ids, the first leads
     and those within ``verify_radius`` follow it, then the first of the rest. The edges are each row with its leader.
     Only ``searchable`` rows need to be looked up by `filters.hamming`: a leader speaks for its followers.
     """
-    leader, led = np.arange(images.ids.size), np.zeros(images.ids.size, np.bool_)
-    plain = images.clear_bits < rules.min_clear_bits
-    rows = np.flatnonzero(~plain)
-    rows = rows[np.lexsort((images.ids[rows], images.phash[rows]))]
-    leader[rows], led[rows] = _led(rows, images.phash[rows], images.phash256, rules.verify_radius)
+    rows = np.lexsort((seen.ids, seen.phash))
+    leader, led = np.empty(rows.size, np.int64), np.empty(rows.size, np.bool_)
+    leader[rows], led[rows] = _led(rows, seen.phash[rows], seen.phash256[:, None], rules.verify_radius)
     return leader, (leader == np.arange(leader.size)) & led
 
 
-def confirmed(images: Images, pairs: Pairs, rules: DuplicateRules) -> npt.NDArray[np.bool_]:
+def confirmed(seen: Views, pairs: Pairs, rules: DuplicateRules) -> npt.NDArray[np.bool_]:
     """Return which proposed pairs of rows the longer hash confirms."""
-    return distances(images.phash256[pairs.left], images.phash256[pairs.right]) <= rules.verify_radius
+    return distances(seen.phash256[pairs.left], seen.phash256[pairs.right]) <= rules.verify_radius
 
 
 def representatives(images: Images, roots: Ids, rules: DuplicateRules) -> Rows:
@@ -162,7 +210,7 @@ def representatives(images: Images, roots: Ids, rules: DuplicateRules) -> Rows:
     """
     rows = np.lexsort((images.ids, -images.pixels, roots))
     chosen = np.empty(rows.size, np.int64)
-    chosen[rows], _ = _led(rows, roots[rows], images.phash256, rules.max_spread)
+    chosen[rows], _ = _led(rows, roots[rows], _clear(images, rules).phash256, rules.max_spread)
     return chosen
 
 
@@ -170,13 +218,14 @@ def clusters(images: Images, rules: DuplicateRules) -> Clusters:
     """Return every image's cluster, in one process: all steps of this module in order."""
     ids, first, inverse = np.unique(images.ids, return_index=True, return_inverse=True)
     contents = _rows(images, first)
-    leader, searchable = follow_leaders(contents, rules)
+    seen = views(contents, rules)
+    leader, searchable = follow_leaders(seen, rules)
     rows = np.flatnonzero(searchable)
-    pairs = near_pairs(contents.phash[rows], rules.radius)
+    pairs = near_pairs(seen.phash[rows], rules.radius)
     pairs = Pairs(rows[pairs.left], rows[pairs.right], pairs.distance)
-    joined = confirmed(contents, pairs, rules)
-    forest = add_edges(empty(), ids, ids[leader])
-    forest = add_edges(forest, ids[pairs.left[joined]], ids[pairs.right[joined]])
+    joined = confirmed(seen, pairs, rules)
+    forest = add_edges(empty(), seen.ids, seen.ids[leader])
+    forest = add_edges(forest, seen.ids[pairs.left[joined]], seen.ids[pairs.right[joined]])
     nodes, found = labels(forest)
     roots = ids.copy()
     roots[np.searchsorted(ids, nodes)] = found
@@ -190,10 +239,39 @@ def explain(images: Images, roots: Ids, rules: DuplicateRules) -> Clusters:
     chosen = representatives(contents, roots[first], rules)
     sizes = np.bincount(chosen, weights=copies, minlength=ids.size).astype(np.int64)[chosen]
     same = chosen == np.arange(ids.size)
-    match = np.where(sizes == 1, UNIQUE, np.where(same, EXACT, NEAR))
-    apart = distances(contents.phash, contents.phash[chosen])
-    verified = distances(contents.phash256, contents.phash256[chosen])
+    apart, verified, whole = closest(contents, np.arange(ids.size), chosen, rules)
+    match = np.where(sizes == 1, UNIQUE, np.where(same, EXACT, np.where(whole, NEAR, TRIMMED)))
     return Clusters(ids[chosen][inverse], apart[inverse], verified[inverse], match[inverse], sizes[inverse])
+
+
+def closest(images: Images, a: Rows, b: Rows, rules: DuplicateRules) -> tuple[Rows, Rows, npt.NDArray[np.bool_]]:
+    """Return how far apart the closest views of row ``a[i]`` and row ``b[i]`` are, and whether those are whole.
+
+    The distances are of 64 and of 256 bits. Closest are the fewest of the 256, then of the 64, then the whole pictures.
+    """
+    clear = _clear(images, rules)
+    count = images.phash.shape[1]
+    apart = np.stack([distances(clear.phash[a, i], clear.phash[b, j]) for i in range(count) for j in range(count)], 1)
+    verified = _between(clear.phash256, a, b)
+    best = np.argmin(verified * (BITS + 1) + apart, axis=1)
+    at = np.arange(a.size), best
+    whole = (best == 0) & (images.clear_bits[a, 0] >= rules.min_clear_bits)
+    whole &= images.clear_bits[b, 0] >= rules.min_clear_bits
+    return apart[at], verified[at], whole
+
+
+def _clear(images: Images, rules: DuplicateRules) -> Images:
+    """Return ``images`` with a clear view in the place of each plain one, where the image has one."""
+    plain = images.clear_bits < rules.min_clear_bits
+    view = np.where(plain, np.argmin(plain, axis=1)[:, None], np.arange(plain.shape[1]))
+    rows = np.arange(plain.shape[0])[:, None]
+    return images._replace(phash=images.phash[rows, view], phash256=images.phash256[rows, view])
+
+
+def _between(words: Hashes, a: Rows, b: Rows) -> Rows:
+    """Return the bits between each view of row ``a[i]`` and each of row ``b[i]``: shape (rows, views * views)."""
+    count = range(words.shape[1])
+    return np.stack([distances(words[a, i], words[b, j]) for i in count for j in count], axis=1)
 
 
 def _rows(images: Images, rows: Rows) -> Images:
@@ -201,9 +279,7 @@ def _rows(images: Images, rows: Rows) -> Images:
     return Images(ids[rows], phash[rows], longer[rows], clear[rows], pixels[rows])
 
 
-def _led(
-    rows: Rows, groups: npt.NDArray[np.generic], words: npt.NDArray[np.uint64], limit: int
-) -> tuple[Rows, npt.NDArray[np.bool_]]:
+def _led(rows: Rows, groups: npt.NDArray[np.generic], words: Hashes, limit: int) -> tuple[Rows, npt.NDArray[np.bool_]]:
     """Return (leader row, whether it was given one) for ``rows`` sorted by group and then by precedence.
 
     In each round the first row left of each group leads, and the rows of its group within ``limit`` bits of it follow.
@@ -216,7 +292,7 @@ def _led(
             break
         starts = np.flatnonzero(np.r_[True, groups[left[1:]] != groups[left[:-1]]])
         front = np.repeat(left[starts], np.diff(np.r_[starts, left.size]))
-        follows = distances(words[rows[left]], words[rows[front]]) <= limit
+        follows = _between(words, rows[left], rows[front]).min(axis=1) <= limit
         taken = left[follows]
         leader[taken], led[taken] = rows[front[follows]], True
         left = left[~follows]

@@ -4,6 +4,9 @@ phash is imagehash 4.3's: luma, 32 × 32 by Lanczos, two-dimensional DCT-II, the
 median. phash256 is the same with ``hash_size=16``: 64 × 64 and the 16 × 16 lowest. dhash is luma, 9 × 8 by Lanczos,
 each pixel against its left neighbour. Pillow's Lanczos shrinking is a matrix product on each side; the hashes share
 the horizontal one.
+
+A picture with plain margins (a frame, letter-box bars, white around a product) is hashed a second time without them, so
+that a copy with other margins, or none, is still found.
 """
 
 from __future__ import annotations
@@ -21,6 +24,11 @@ CLEAR_OF_MEDIAN: Final = 4.0
 """How far a DCT coefficient (orthonormal, of 32 x 32 pixels in 0..255) must be from the median for its bit to be
 meant and not noise. Without this test three quarters of all matches between distinct images are accidents of plain
 ones (tests/bench/near_duplicate_quality.py)."""
+
+MARGIN_TONES: Final = 10
+"""How far, of 255, a margin's pixels may be from the middle of its outermost line: room for JPEG's ringing."""
+LEAST_CONTENT: Final = 0.3
+"""Margins that would leave less than this share of the width or the height stay: what is left is then a detail."""
 
 _PHASH_SIDE: Final = 32
 _PHASH256_SIDE: Final = 64
@@ -104,6 +112,41 @@ class PerceptualHashes(NamedTuple):
     clear_bits: int
 
 
+class Content(NamedTuple):
+    """A picture inside its margins: rows ``top`` to ``bottom``, columns ``left`` to ``right``, ends excluded."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def content(luma: Pixels) -> Content | None:
+    """Return the part of a height × width grey picture inside its plain margins; None where there is none to cut."""
+    height, width = luma.shape
+    top, bottom = _plain_ends(luma)
+    left, right = _plain_ends(luma[top:bottom].T)
+    box = Content(top, bottom, left, right)
+    return None if box == (0, height, 0, width) else box
+
+
+def _plain_ends(lines: Pixels) -> tuple[int, int]:
+    """Return the first line that is not of the first margin, and the one behind the last that is not of the last."""
+    count = len(lines)
+    if np.ptp(lines[0]) > 2 * MARGIN_TONES and np.ptp(lines[-1]) > 2 * MARGIN_TONES:
+        return 0, count
+    low, high = lines.min(axis=1).astype(np.int16), lines.max(axis=1).astype(np.int16)
+    first, last = (_run(low[::step], high[::step]) for step in (1, -1))
+    return (first, count - last) if count - last - first >= LEAST_CONTENT * count else (0, count)
+
+
+def _run(low: NDArray[np.int16], high: NDArray[np.int16]) -> int:
+    """Return how many lines from the first on keep to its middle tone."""
+    middle = (int(low[0]) + int(high[0])) // 2
+    kept = (middle - low <= MARGIN_TONES) & (high - middle <= MARGIN_TONES)
+    return len(kept) if kept.all() else int(np.argmin(kept))
+
+
 def perceptual_hashes(luma: Pixels) -> PerceptualHashes:
     """Return the hashes of a height × width grey picture."""
     height, width = luma.shape
@@ -120,3 +163,9 @@ def perceptual_hashes(luma: Pixels) -> PerceptualHashes:
         dhash=_hex(rows[:, 1:] > rows[:, :-1]),
         clear_bits=_clear(low),
     )
+
+
+def trimmed_hashes(luma: Pixels) -> PerceptualHashes | None:
+    """Return the hashes of a height × width grey picture without its plain margins; None where it has none."""
+    box = content(luma)
+    return None if box is None else perceptual_hashes(luma[box.top : box.bottom, box.left : box.right])

@@ -73,5 +73,8 @@ class Decoded(NamedTuple):
     phash256: str = ""
     dhash: str = ""
     clear_bits: int = 0
+    trimmed_phash: str = ""
+    trimmed_phash256: str = ""
+    trimmed_clear_bits: int = 0
     scores: list[Score] = []  # noqa: RUF012  # never changed in place
     consent: list[Consent] = []  # noqa: RUF012  # the same

@@ -8,7 +8,7 @@ The second brings each component together to name its representatives. `filters.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -20,14 +20,19 @@ import pyarrow.parquet as pq
 from filters.hamming import bucket_rows, pairs_in_bucket, plan_bands
 from filters.near_duplicates import (
     EVIDENCE,
+    NEAR,
+    TRIMMED,
     Clusters,
     DuplicateRules,
     Images,
+    Views,
     confirmed,
     content_ids,
+    distinct,
     explain,
     follow_leaders,
     hash_words,
+    views,
 )
 from filters.union_find import Forest, add_edges, empty, labels, merge
 from pipelines import coders, storage
@@ -38,11 +43,13 @@ from pipelines.stage import Attempt, merge_done, outcome_tallies
 from schemas.reasons import NO_REASON, Outcome
 from schemas.records import ClusterRow
 
-VERSION = 1
+VERSION = 2
 """Grows with every change of what this stage matches."""
 
 _HASHES = ["phash", "phash256", "clear_bits"]
-_COLUMNS = ["image_url", "raw_sha256", *_HASHES, "original_width", "original_height", "outcome"]
+_VIEWS = ["", "trimmed_"]
+_COLUMNS = ["image_url", "raw_sha256", "original_width", "original_height", "outcome"]
+_COLUMNS += [view + name for view in _VIEWS for name in _HASHES]
 _EDGES_AT_ONCE = 30_000  # half a megabyte an element
 _ROWS_PER_BUCKET = 200_000
 
@@ -67,12 +74,15 @@ coders.register(Edges)
 
 
 def hash_table(path: str) -> pa.Table:
-    """Return the columns of one part of images: URL, content id, hashes as 64-bit words, clear bits, pixels."""
+    """Return the columns of one part of images: URL, content id, each view's hashes in words, clear bits, pixels."""
     tables = []
     for batch in read_batches(path, _COLUMNS):
         rows = pa.Table.from_batches([batch])
         rows = rows.filter(pc.equal(rows["outcome"], Outcome.KEEP.value))
-        longer = hash_words(rows["phash256"].to_pylist(), 256)
+        trimmed = pc.not_equal(rows["trimmed_phash"], "")
+        for name in _HASHES:  # an image without margins is its own trimmed view
+            place = rows.column_names.index("trimmed_" + name)
+            rows = rows.set_column(place, "trimmed_" + name, pc.if_else(trimmed, rows["trimmed_" + name], rows[name]))
         pixels = rows["original_width"].to_numpy() * rows["original_height"].to_numpy()
         tables.append(
             pa.table(
@@ -80,9 +90,7 @@ def hash_table(path: str) -> pa.Table:
                     "image_url": rows["image_url"],
                     "raw_sha256": rows["raw_sha256"],
                     "id": content_ids(rows["raw_sha256"].to_pylist()),
-                    "phash": hash_words(rows["phash"].to_pylist(), 64)[:, 0],
-                    **{f"word{n}": longer[:, n] for n in range(4)},
-                    "clear_bits": rows["clear_bits"],
+                    **{name: column for view in _VIEWS for name, column in _view_columns(rows, view)},
                     "pixels": pixels,
                 }
             )
@@ -90,22 +98,37 @@ def hash_table(path: str) -> pa.Table:
     return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.int64())})
 
 
+def _view_columns(rows: pa.Table, view: str) -> Iterator[tuple[str, object]]:
+    yield view + "phash", hash_words(rows[view + "phash"].to_pylist(), 64)[:, 0]
+    longer = hash_words(rows[view + "phash256"].to_pylist(), 256)
+    yield from ((f"{view}word{n}", longer[:, n]) for n in range(4))
+    yield view + "clear_bits", rows[view + "clear_bits"]
+
+
 def images_of(table: pa.Table) -> Images:
     """Return the columns that the matching rules work on."""
-    words = np.stack([table[f"word{n}"].to_numpy() for n in range(4)], axis=1)
+
+    def stacked(names: list[str]) -> Any:
+        return np.stack([table[name].to_numpy() for name in names], axis=1)
+
     return Images(
         table["id"].to_numpy(),
-        table["phash"].to_numpy(),
-        words,
-        table["clear_bits"].to_numpy(),
+        stacked([f"{view}phash" for view in _VIEWS]),
+        stacked([f"{view}word{n}" for view in _VIEWS for n in range(4)]).reshape(-1, len(_VIEWS), 4),
+        stacked([f"{view}clear_bits" for view in _VIEWS]),
         table["pixels"].to_numpy(),
     )
 
 
-def distinct_contents(table: pa.Table) -> pa.Table:
-    """Return one row a content, in the order of content ids."""
-    _, first = np.unique(table["id"].to_numpy(), return_index=True)
-    return table.take(first)
+def view_table(seen: Views) -> pa.Table:
+    """Return the columns in which views travel."""
+    return pa.table({"id": seen.ids, "phash": seen.phash, **{f"word{n}": seen.phash256[:, n] for n in range(4)}})
+
+
+def views_of(table: pa.Table) -> Views:
+    """Return the views of a `view_table`."""
+    words = np.stack([table[f"word{n}"].to_numpy() for n in range(4)], axis=1)
+    return Views(table["id"].to_numpy(), table["phash"].to_numpy(), words)
 
 
 def spread(values: npt.NDArray[np.uint64] | Ids, partitions: int) -> Ids:
@@ -121,29 +144,41 @@ def in_chunks(left: Ids, right: Ids) -> Iterator[Edges]:
         yield Edges(left[piece].astype("<i8").tobytes(), right[piece].astype("<i8").tobytes())
 
 
-class SpreadHashes(beam.DoFn):
-    """Spreads a part's hashes by pHash, or, where labels are given, by component."""
+class SpreadViews(beam.DoFn):
+    """Spreads the views of a part's images by pHash."""
 
-    def __init__(self, place: AttemptPlace, partitions: int, labels_path: str = "") -> None:
+    def __init__(self, place: AttemptPlace, partitions: int, rules: DuplicateRules) -> None:
         self._place = place
         self._partitions = partitions
-        self._labels_path = labels_path
-
-    def setup(self) -> None:
-        """Load the labels once a worker: 16 bytes in memory for each content that has an edge."""
-        self._nodes = self._roots = np.empty(0, np.int64)
-        if self._labels_path:
-            with storage.open_to_read(self._labels_path) as file:
-                table = pq.read_table(file)
-            self._nodes, self._roots = table["node"].to_numpy(), table["root"].to_numpy()
+        self._rules = rules
 
     def process(self, path: str) -> Iterator[Handle]:
         """Yield the handles of one part's slices."""
         table = hash_table(path)
         if table.num_rows == 0:
             return
-        if not self._labels_path:
-            yield from write_columns(self._place.exchange, table, spread(table["phash"].to_numpy(), self._partitions))
+        seen = views(images_of(table), self._rules)
+        yield from write_columns(self._place.exchange, view_table(seen), spread(seen.phash, self._partitions))
+
+
+class SpreadComponents(beam.DoFn):
+    """Spreads a part's images by component."""
+
+    def __init__(self, place: AttemptPlace, partitions: int, labels_path: str) -> None:
+        self._place = place
+        self._partitions = partitions
+        self._labels_path = labels_path
+
+    def setup(self) -> None:
+        """Load the labels once a worker: 16 bytes in memory for each content that has an edge."""
+        with storage.open_to_read(self._labels_path) as file:
+            table = pq.read_table(file)
+        self._nodes, self._roots = table["node"].to_numpy(), table["root"].to_numpy()
+
+    def process(self, path: str) -> Iterator[Handle]:
+        """Yield the handles of one part's slices."""
+        table = hash_table(path)
+        if table.num_rows == 0:
             return
         roots = self._root_of(table["id"].to_numpy())
         table = table.append_column("root", pa.array(roots))
@@ -170,22 +205,22 @@ class FollowLeaders(beam.DoFn):
         table = read_columns(element[1])
         if table is None:
             return
-        contents = distinct_contents(table)
-        images = images_of(contents)
-        leader, searchable = follow_leaders(images, self._rules)
+        seen = distinct(views_of(table))
+        leader, searchable = follow_leaders(seen, self._rules)
         followers = np.flatnonzero(leader != np.arange(len(leader)))
-        for edges in in_chunks(images.ids[followers], images.ids[leader[followers]]):
+        for edges in in_chunks(seen.ids[followers], seen.ids[leader[followers]]):
             yield beam.pvalue.TaggedOutput("edges", edges)
         left = np.flatnonzero(searchable)
         visits, places = [], []
         for number, band in enumerate(self._bands):
             bits = min(self._prefix_bits, band.width)
-            for prefix, rows in bucket_rows(images.phash[left], band, bits):
+            for prefix, rows in bucket_rows(seen.phash[left], band, bits):
                 visits.append(left[rows])
                 places.append(np.full(len(rows), number << self._prefix_bits | prefix, np.int64))
         if visits:
             rows = np.concatenate(visits)
-            for handle in write_columns(self._place.exchange, contents.take(rows), np.concatenate(places)):
+            visitors = view_table(seen).take(rows)
+            for handle in write_columns(self._place.exchange, visitors, np.concatenate(places)):
                 yield beam.pvalue.TaggedOutput("handles", handle)
 
 
@@ -205,10 +240,10 @@ class SearchBucket(beam.DoFn):
             return
         number, prefix = place >> self._prefix_bits, place & ((1 << self._prefix_bits) - 1)
         bits = min(self._prefix_bits, self._bands[number].width)
-        images = images_of(table)
-        pairs = pairs_in_bucket(images.phash, self._bands, number, self._rules.radius, prefix_bits=bits, prefix=prefix)
-        sure = confirmed(images, pairs, self._rules)
-        yield from in_chunks(images.ids[pairs.left[sure]], images.ids[pairs.right[sure]])
+        seen = views_of(table)
+        pairs = pairs_in_bucket(seen.phash, self._bands, number, self._rules.radius, prefix_bits=bits, prefix=prefix)
+        sure = confirmed(seen, pairs, self._rules)
+        yield from in_chunks(seen.ids[pairs.left[sure]], seen.ids[pairs.right[sure]])
 
 
 def prefix_bits(expected: int) -> int:
@@ -284,7 +319,7 @@ def cluster_rows(table: pa.Table, found: Clusters) -> Iterator[ClusterRow]:
             image_url=url,
             cluster=digest,
             representative_url=representative,
-            match=match,
+            match=NEAR if match == TRIMMED else match,
             proposed_by=proposed,
             confirmed_by=verified,
             distance=int(found.distance[row]),
@@ -298,7 +333,7 @@ def run_dedupe(attempt: Attempt, paths: list[str], images: int, rules: Duplicate
     place, partitions = attempt.place, partitions_for(images)
 
     def find_edges(pipeline: beam.Pipeline) -> beam.PCollection[Done]:
-        parts = pipeline | "parts" >> beam.Create(paths) | "hashes" >> beam.ParDo(SpreadHashes(place, partitions))
+        parts = pipeline | "parts" >> beam.Create(paths) | "hashes" >> beam.ParDo(SpreadViews(place, partitions, rules))
         followed = group(parts, "same hash") | "follow" >> beam.ParDo(
             FollowLeaders(place, rules, expected=images)
         ).with_outputs("edges", "handles")
@@ -314,7 +349,7 @@ def run_dedupe(attempt: Attempt, paths: list[str], images: int, rules: Duplicate
     labels_path = storage.join(place.folder, joined.parts[0].path)
 
     def explain_all(pipeline: beam.Pipeline) -> beam.PCollection[Done]:
-        spreader = SpreadHashes(place, partitions, labels_path)
+        spreader = SpreadComponents(place, partitions, labels_path)
         parts = pipeline | "parts" >> beam.Create(paths) | "labelled" >> beam.ParDo(spreader)
         done: beam.PCollection[Done] = group(parts, "components") | "explain" >> beam.ParDo(
             ExplainPartition(place, rules)

@@ -20,7 +20,7 @@ from filters.container import declared_size, sniff
 from filters.content_credentials import training_consent
 from filters.image import measure
 from filters.jpeg import JpegHeader, read_header, strip_metadata
-from filters.perceptual import perceptual_hashes
+from filters.perceptual import perceptual_hashes, trimmed_hashes
 from pipelines.colour import is_srgb, to_srgb
 from pipelines.decoded import Decoded, ImageSettings
 from schemas.identity import sha256_hex
@@ -94,7 +94,8 @@ def _stored(data: bytes, kind: str, raw_sha256: str, settings: ImageSettings) ->
     if not kept:
         jpeg = encode(pixels, settings.quality)
     luma = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    hashes = perceptual_hashes(np.asarray(luma, np.uint8))
+    grey = np.asarray(luma, np.uint8)
+    hashes, trimmed = perceptual_hashes(grey), trimmed_hashes(grey)
     original = (coded_height, coded_width) if turned else (coded_width, coded_height)
     return Decoded(
         reason=NO_REASON,
@@ -113,6 +114,9 @@ def _stored(data: bytes, kind: str, raw_sha256: str, settings: ImageSettings) ->
         phash256=hashes.phash256,
         dhash=hashes.dhash,
         clear_bits=hashes.clear_bits,
+        trimmed_phash=trimmed.phash if trimmed else "",
+        trimmed_phash256=trimmed.phash256 if trimmed else "",
+        trimmed_clear_bits=trimmed.clear_bits if trimmed else 0,
         scores=measure(pixels, luma, raw_bytes=len(data), original=original),
     )
 

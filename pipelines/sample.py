@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from filters.near_duplicates import EXACT, NEAR, bits_apart
+from filters.near_duplicates import EXACT, NEAR, closest_bits
 from schemas.identity import canonical_json
 from schemas.records import Contender, ImageRow, LineageRow, SelectedRow
 
@@ -129,4 +129,10 @@ def resemblance(image: ImageRow, kept: ImageRow) -> tuple[str, int, int]:
     """Return how ``image`` is a copy of ``kept``: `EXACT` or `NEAR`, and bits of 64 and of 256 between them."""
     if image.raw_sha256 == kept.raw_sha256:
         return EXACT, 0, 0
-    return NEAR, bits_apart(image.phash, kept.phash), bits_apart(image.phash256, kept.phash256)
+    return NEAR, *closest_bits(_views(image), _views(kept))
+
+
+def _views(image: ImageRow) -> list[tuple[str, str]]:
+    """Return the hashes of the whole picture and, where it has margins, of the picture without them."""
+    trimmed = [(image.trimmed_phash, image.trimmed_phash256)] if image.trimmed_phash else []
+    return [(image.phash, image.phash256), *trimmed]

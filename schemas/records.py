@@ -117,7 +117,8 @@ class ImageRow(NamedTuple):
 
     ``staging_offset`` and ``staging_length`` are bytes of the stored JPEG inside the staging tar. Hashes are hex of 64
     bits (``phash256``: of 256), most significant bit first, as `imagehash` prints them. ``clear_bits`` is how many
-    bits of the pHash are more than noise, 0 to 64.
+    bits of the pHash are more than noise, 0 to 64. The ``trimmed`` ones are of the picture without its plain margins,
+    and empty and 0 where it has none.
     """
 
     image_url: str
@@ -145,6 +146,9 @@ class ImageRow(NamedTuple):
     phash256: str
     dhash: str
     clear_bits: int
+    trimmed_phash: str
+    trimmed_phash256: str
+    trimmed_clear_bits: int
     scores: list[Score]
     staging: str
     staging_offset: int

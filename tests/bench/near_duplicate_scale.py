@@ -53,9 +53,9 @@ def crawl(count: int) -> Images:
     phash256[hot[::2]] = 7
     return Images(
         random.permutation(count).astype(np.int64),
-        phash[:, 0],
-        phash256,
-        np.full(count, 64, np.int64),
+        phash,
+        phash256[:, None],
+        np.full((count, 1), 64, np.int64),
         random.integers(10_000, 4_000_000, count),
     )
 
@@ -85,7 +85,7 @@ def scale(counts: list[int]) -> None:
 
 
 def exact(count: int, radius: int) -> None:
-    hashes = crawl(count).phash
+    hashes = crawl(count).phash[:, 0]
     started = time.perf_counter()
     found = near_pairs(hashes, radius)
     banded = time.perf_counter() - started

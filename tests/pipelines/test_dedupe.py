@@ -52,6 +52,9 @@ def picture():
             phash256=f"{long ^ mask:064x}" if outcome == "keep" else "",
             dhash="",
             clear_bits=clear,
+            trimmed_phash="",
+            trimmed_phash256="",
+            trimmed_clear_bits=0,
             scores=[],
             staging="",
             staging_offset=0,
@@ -85,9 +88,9 @@ def expected(rows):
     ids = content_ids([row.raw_sha256 for row in rows])
     columns = Columns(
         ids,
-        hash_words([row.phash for row in rows], 64)[:, 0],
-        hash_words([row.phash256 for row in rows], 256),
-        np.array([row.clear_bits for row in rows]),
+        hash_words([row.phash for row in rows], 64),
+        hash_words([row.phash256 for row in rows], 256)[:, None],
+        np.array([[row.clear_bits] for row in rows]),
         np.array([row.original_width * row.original_height for row in rows]),
     )
     found = clusters(columns, RULES)
@@ -158,6 +161,18 @@ def test_exact_near_and_unique_images_with_their_evidence(tmp_path, picture):
     assert (told[2].cluster, told[2].proposed_by, told[2].confirmed_by) == (sha256_hex(b"big"), "sha256", "sha256")
     assert told[2].representative_url == "http://a.kr/1.jpg"
     assert (told[4].proposed_by, told[4].size, told[4].cluster) == ("", 1, sha256_hex(b"another"))
+
+
+@pytest.mark.parametrize(("flips", "clear", "match"), [(6, 32, "near"), (7, 32, "unique"), (6, 31, "unique")])
+def test_a_framed_copy_is_found_by_its_trimmed_hashes(tmp_path, picture, flips, clear, match):
+    whole, inside = picture(1, "whole", pixels=200), picture(2, "inside", 0, flips)
+    framed = picture(3, "framed", base=1)._replace(
+        trimmed_phash=inside.phash, trimmed_phash256=inside.phash256, trimmed_clear_bits=clear
+    )
+    found, _ = run(tmp_path, [whole, framed], 2)
+    near = (whole.raw_sha256, whole.image_url, "near", "trimmed_phash", "trimmed_phash256", 6, 6, 2)
+    alone = (framed.raw_sha256, framed.image_url, "unique", "", "", 0, 0, 1)
+    assert found[framed.image_url] == ClusterRow(framed.image_url, *(near if match == "near" else alone))
 
 
 @pytest.mark.parametrize("outcomes", [[], ["drop"]])

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from filters.near_duplicates import DuplicateRules, Images, clusters, hash_words
-from filters.perceptual import perceptual_hashes
+from filters.perceptual import perceptual_hashes, trimmed_hashes
 
 SHARED = Path(os.environ.get("HARUBANG_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 DATA = SHARED / "near_duplicates"
@@ -53,12 +53,13 @@ def truth():
     with (DATA / "truth.tsv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file, delimiter="\t") if not row["path"].endswith(".md")]
     greys = [grey(DATA / row["path"]) for row in rows]
-    hashes = [perceptual_hashes(pixels) for pixels in greys]
+    whole = [perceptual_hashes(pixels) for pixels in greys]
+    both = [(found, trimmed_hashes(pixels) or found) for found, pixels in zip(whole, greys, strict=True)]
     images = Images(
         np.arange(len(greys)),
-        hash_words([found.phash for found in hashes], 64)[:, 0],
-        hash_words([found.phash256 for found in hashes], 256),
-        np.array([found.clear_bits for found in hashes]),
+        np.stack([hash_words([view.phash for view in views], 64)[:, 0] for views in both]),
+        np.stack([hash_words([view.phash256 for view in views], 256) for views in both]),
+        np.array([[view.clear_bits for view in views] for views in both]),
         np.array([pixels.size for pixels in greys]),
     )
     return rows, clusters(images, DuplicateRules())
