@@ -36,7 +36,7 @@ from schemas.identity import sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import Consent, ImageRow, PageRow
 
-VERSION = 4
+VERSION = 5
 """Grows with every change of what this stage records or stores."""
 
 HOSTS_PER_CONNECTION = 4
