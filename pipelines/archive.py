@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import BinaryIO, NamedTuple
 
@@ -162,15 +162,29 @@ class Archive:
         pages = next(part for part in parts if part.table == "pages")
         return list(read_rows(storage.join(self._place.folder, pages.path), PageRow))
 
-    def take_over(self, earlier: EarlierCrawl, partition: int) -> None:
-        """Copy the visits to wanted URLs that an earlier stage has and that stand, but for lost pages."""
-        by_source: dict[str, list[PageRow]] = {}
+    def take_over(self, earlier: Sequence[EarlierCrawl], partition: int) -> None:
+        """Copy the latest visit to each wanted URL that earlier stages have and that stands, but for lost pages."""
+        latest: dict[str, tuple[str, int]] = {}
+        for number, crawl in enumerate(earlier):
+            for row in self._standing(crawl, partition):
+                latest[row.page_url] = max(latest.get(row.page_url, ("", -1)), (row.captured_at, number))
+        for number, crawl in enumerate(earlier):
+            chosen = {url for url, (_, whose) in latest.items() if whose == number}
+            by_source: dict[str, list[PageRow]] = {}
+            for row in self._standing(crawl, partition):
+                if row.page_url in chosen:
+                    source = row.source if row.outcome == Outcome.KEEP else ""
+                    by_source.setdefault(source, []).append(row)
+            self._take_from(crawl, partition, by_source)
+
+    def _standing(self, earlier: EarlierCrawl, partition: int) -> Iterator[PageRow]:
         for path in earlier.pages.get(partition, []):
             for row in read_rows(path, PageRow):
                 stands = saved.stands(row.reason, row.http_status, row.source_digest)
                 if row.page_url in self._missing and stands:
-                    source = row.source if row.outcome == Outcome.KEEP else ""
-                    by_source.setdefault(source, []).append(row)
+                    yield row
+
+    def _take_from(self, earlier: EarlierCrawl, partition: int, by_source: dict[str, list[PageRow]]) -> None:
         chunk = _Chunk(self._place, self._number)
         try:
             for source in sorted(by_source):

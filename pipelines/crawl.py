@@ -168,8 +168,7 @@ class CrawlPartition(beam.DoFn):
         number = self._round * PARTITIONS + partition
         with Archive(self._place, number, visits) as archive:
             archive.resume()
-            for stage in self._earlier:
-                archive.take_over(stage, partition)
+            archive.take_over(self._earlier, partition)
             notes.reuse(archive.reused)
             if archive.missing:
                 asyncio.run(self._visit_all(visits, archive, notes))

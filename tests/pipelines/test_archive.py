@@ -17,9 +17,9 @@ PARTITIONS = 16
 NUMBER = 2 * PARTITIONS + 5
 
 
-def visit(url, body=b"", reason="", links=(), status=200):
+def visit(url, body=b"", reason="", links=(), status=200, year=2026):
     """What became of one visit: a page of ``body``, or nothing to archive."""
-    row = PageRow(url, "crawl", "crawl", None, "", status, "2026-01-01T00:00:00Z", "", 0, "keep", "", "")
+    row = PageRow(url, "crawl", "crawl", None, "", status, f"{year}-01-01T00:00:00Z", "", 0, "keep", "", "")
     found = [Link(url, link, 1, False) for link in links]
     if not body:
         return Crawled(row._replace(outcome="drop", reason=reason), found, None)
@@ -32,7 +32,7 @@ def crawl(folder, *visits, wanted=URLS, earlier=None, die=False, number=NUMBER):
     with Archive(AttemptPlace(str(folder), "attempt-1"), number, wanted) as archive:
         archive.resume()
         if earlier is not None:
-            archive.take_over(earlier, 5)
+            archive.take_over([earlier], 5)
         for one in visits:
             asyncio.run(archive.add(one))
         if die:
@@ -140,11 +140,24 @@ def test_an_earlier_stage_s_visits_are_taken_whatever_round_they_were_in_but_for
     assert dict(done.tallies) == {"in": 4, "keep": 3, "drop:http_status": 1, "reused": 3}
 
 
+@pytest.mark.parametrize("newer_first", [True, False])
+def test_of_two_earlier_stages_the_latest_answer_is_taken(tmp_path, newer_first):
+    old, new = tmp_path / "old", tmp_path / "new"
+    stages = [
+        earlier_of(old, crawl(old, visit(URLS[0], b"then"), visit(URLS[1], b"once"))),
+        earlier_of(new, crawl(new, visit(URLS[0], b"now", year=2027))),
+    ]
+    with Archive(AttemptPlace(str(tmp_path / "next"), "attempt-1"), NUMBER, URLS[:2]) as archive:
+        archive.take_over(stages[::-1] if newer_first else stages, 5)
+        _, _, bodies = read(tmp_path / "next", archive.done())
+    assert bodies == {URLS[0]: b"now", URLS[1]: b"once"}
+
+
 @pytest.mark.parametrize("damage", ["gone", "cut"])
 def test_an_earlier_page_that_is_not_in_its_archive_is_visited(tmp_path, damage):
     done = crawl(tmp_path / "old", visit(URLS[0], b"zero"), visit(URLS[1]), visit(URLS[2], b"two" * 99))
     warc = tmp_path / "old" / next(part.path for part in done.parts if part.table == "warc")
     warc.unlink() if damage == "gone" else warc.write_bytes(warc.read_bytes()[:-9])
     with Archive(AttemptPlace(str(tmp_path / "new"), "attempt-1"), NUMBER, URLS[:3]) as archive:
-        archive.take_over(earlier_of(tmp_path / "old", done), 5)
+        archive.take_over([earlier_of(tmp_path / "old", done)], 5)
         assert archive.missing == ([URLS[0], URLS[2]] if damage == "gone" else [URLS[2]])
