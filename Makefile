@@ -3,7 +3,7 @@ PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench s3-server lock clean
 
 demo: .venv/ready ## the embedded Korean web, crawled and curated into out/demo/
 	$(BIN)/harubang run workflows/demo.yaml --out out/demo
@@ -30,8 +30,13 @@ bench: .venv/ready ## measurements; each script prints a table
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+# An S3 server for the tests of object storage; they are skipped where it is not there. Needs Go 1.25 or later.
+s3-server: .tools/versitygw
+.tools/versitygw:
+	GOBIN=$(CURDIR)/.tools go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
 lock: .venv/ready ## resolve requirements.lock anew from pyproject.toml (uv must be installed)
-	uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra test --extra img2dataset \
+	uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra test --extra img2dataset --extra s3 \
 		--generate-hashes --no-annotate --no-header --no-emit-index-url -o requirements.lock
 
 clean:

@@ -10,13 +10,16 @@ from typing import Any
 import click
 import msgspec
 
+from pipelines import storage
 from pipelines.caption_lines import explain_lines
 from pipelines.dataset import DatasetManifest
 from pipelines.errors import CheckFailed, InputRefused, StageFailed
 from pipelines.ledger import Ledger
+from pipelines.lock import locked
 from pipelines.plan import describe_plan
-from pipelines.run import Run, locked, read_run_record
+from pipelines.run import Run, read_run_record
 from pipelines.runner import parse_options
+from pipelines.s3 import StoreRefused
 from pipelines.status import StageStatus, current_ledger, run_status
 from pipelines.trace import tell, trace
 from pipelines.train import train as train_classifier
@@ -49,11 +52,12 @@ def cli() -> None:
 def run(workflow: str, out: str, overrides: Sequence[str], retry_failed: bool, beam_options: Sequence[str]) -> None:
     """Run WORKFLOW into DIR. Stages that are committed are skipped. Beam's own options follow ``--``."""
     options = parse_options(beam_options)
+    storage.check_output(out)
     loaded = load_workflow(workflow, overrides)
     task = Run(loaded, out, options, retry_failed=retry_failed)
     task.plan()
-    with locked(out):
-        manifest = task.execute()
+    with locked(out) as lease:
+        manifest = task.execute(lease)
     click.echo(_closing_table(out, manifest))
 
 
@@ -164,15 +168,14 @@ def _ledger_table(books: Ledger) -> str:
 
 
 def _closing_table(out: str, manifest: DatasetManifest) -> str:
-    place = Path(out)
     return "\n".join(
         [
             "",
             _ledger_table(manifest.ledger),
             "",
-            f"shards   {place / 'dataset' / 'shards'}",
-            f"parquet  {place / 'dataset' / 'parquet'}",
-            f"report   {place / 'report.html'}",
+            f"shards   {storage.join(out, 'dataset', 'shards')}",
+            f"parquet  {storage.join(out, 'dataset', 'parquet')}",
+            f"report   {storage.join(out, 'report.html')}",
             f"root     {manifest.root}",
         ]
     )
@@ -185,6 +188,9 @@ def main() -> None:
     except (CheckFailed, InputRefused, StageFailed) as error:
         click.echo(f"harubang: {error}", err=True)
         sys.exit(error.exit_code)
+    except StoreRefused as error:
+        click.echo(f"harubang: {error}; run the same command to resume", err=True)
+        sys.exit(StageFailed.exit_code)
     except click.ClickException as error:
         click.echo(f"harubang: {error.format_message().rstrip('.')}; see harubang --help", err=True)
         sys.exit(InputRefused.exit_code)

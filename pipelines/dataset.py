@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipelines import concept_counts, storage
+from pipelines import concept_counts, s3, storage
 from pipelines.concept_counts import ConceptCounts
 from pipelines.errors import StageFailed
 from pipelines.ledger import Ledger
@@ -25,6 +25,7 @@ CARD = "README.md"
 _ENDINGS = {"shards": ".tar", "parquet": ".parquet", "lineage": ".parquet"}
 _IN_ROOT = ("shards", "parquet")
 _MOST_NAMED = 5  # concepts of a category that the card names
+_JOURNAL = "publishing.json"  # on an object store, the names under dataset/ while they are replaced
 
 
 class DatasetFile(msgspec.Struct, frozen=True):
@@ -78,8 +79,9 @@ def publish(
 ) -> DatasetManifest:
     """Put the packed files, the table of concepts and the card in place as ``out/dataset`` and return the manifest.
 
-    The new folder is filled beside the old one and swapped in whole. What is there already with the same manifest is
-    left alone.
+    On the local disk the new folder is filled beside the old one and swapped in whole. An object store cannot rename:
+    there the old manifest goes first and the new one is written last, so that what lies between them is no dataset.
+    What is there already with the same manifest is left alone.
 
     Raises:
         StageFailed: the files cannot be put in place.
@@ -110,13 +112,14 @@ def publish(
     )
     encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     try:
-        _put_in_place(out, listed, {**written, MANIFEST: encoded})
-    except OSError as error:
+        put_in_place = _put_on_store if storage.is_remote(out) else _put_on_disk
+        put_in_place(out, listed, {**written, MANIFEST: encoded})
+    except (OSError, msgspec.MsgspecError) as error:
         raise StageFailed(f"pack: the dataset cannot be put in place: {error}") from error
     return manifest
 
 
-def _put_in_place(out: str, listed: list[tuple[DatasetFile, str]], written: dict[str, bytes]) -> None:
+def _put_on_disk(out: str, listed: list[tuple[DatasetFile, str]], written: dict[str, bytes]) -> None:
     target, fresh, old = (Path(out) / f"{FOLDER}{ending}" for ending in ("", ".new", ".old"))
     if (target / MANIFEST).is_file() and (target / MANIFEST).read_bytes() == written[MANIFEST]:
         return
@@ -132,6 +135,38 @@ def _put_in_place(out: str, listed: list[tuple[DatasetFile, str]], written: dict
         target.rename(old)
     fresh.rename(target)
     storage.remove_tree(str(old))
+
+
+def _put_on_store(out: str, listed: list[tuple[DatasetFile, str]], written: dict[str, bytes]) -> None:
+    """Replace the objects under ``out/dataset``. Every name that may lie there is noted first, so that a run that is
+    killed in the middle leaves nothing that the next cannot name, and no listing is needed.
+    """
+    folder = storage.join(out, FOLDER)
+    place, journal = storage.join(folder, MANIFEST), storage.join(folder, _JOURNAL)
+    if storage.exists(place) and storage.read_bytes(place) == written[MANIFEST]:
+        s3.delete([journal])
+        return
+    for entry, source in listed:
+        found = s3.head(source)
+        if found is None or found.size != entry.bytes:
+            raise OSError(f"{source}: is missing or is not the file that was packed")
+    before = read_dataset_manifest(out)
+    names = {entry.path for entry in before.files} if before is not None else set()
+    if storage.exists(journal):
+        names.update(msgspec.json.decode(storage.read_bytes(journal), type=list[str]))
+    wanted = {entry.path for entry, _ in listed} | written.keys() - {MANIFEST}
+    storage.write_bytes(journal, msgspec.json.encode(sorted(names | wanted)))
+    s3.delete([place])
+    for entry, source in listed:
+        target = storage.join(folder, entry.path)
+        there = s3.head(target)
+        if there is None or (there.size, there.metadata.get("sha256")) != (entry.bytes, entry.sha256):
+            s3.copy(source, target)
+    for name in sorted(written.keys() - {MANIFEST}):
+        storage.write_bytes(storage.join(folder, name), written[name])
+    s3.delete(storage.join(folder, name) for name in names - wanted)
+    storage.write_bytes(place, written[MANIFEST])
+    s3.delete([journal])
 
 
 def read_dataset_manifest(out: str) -> DatasetManifest | None:

@@ -1,7 +1,7 @@
 """Live progress: workers note how far they are in small files, the driver adds them up and shows one line a stage.
 
-Files, because workers may be other processes. They lie in the attempt's folder and go with it. On a remote output
-folder nothing is noted and the line shows elapsed time only.
+Files, because workers may be other processes. They lie in the attempt's folder and go with it. On an object store,
+where each note is a request, they are written more rarely.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self, TextIO
 
-from pipelines import storage
+from pipelines import s3, storage
 
 _NOTE_EVERY = 0.5  # seconds between two notes of one worker
+_NOTE_REMOTELY_EVERY = 10.0
 _LINE_EVERY = 10.0  # seconds between two lines where the output is a file
 _FOLDER = "progress"
 
@@ -33,9 +34,8 @@ class ProgressNotes:
     """A worker's count of finished units of work, noted at the most twice a second."""
 
     def __init__(self, attempt_folder: str) -> None:
-        self._path: Path | None = None
-        if not storage.is_remote(attempt_folder):
-            self._path = Path(attempt_folder) / _FOLDER / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._path = storage.join(attempt_folder, _FOLDER, f"{os.getpid()}-{uuid.uuid4().hex[:8]}")
+        self._every = _NOTE_REMOTELY_EVERY if storage.is_remote(attempt_folder) else _NOTE_EVERY
         self._done = 0
         self._reused = 0
         self._next = 0.0
@@ -53,21 +53,23 @@ class ProgressNotes:
 
     def flush(self) -> None:
         """Write the count down now."""
-        self._next = time.monotonic() + _NOTE_EVERY
-        if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text(f"{self._done} {self._reused}", encoding="ascii")
+        self._next = time.monotonic() + self._every
+        note = f"{self._done} {self._reused}"
+        if storage.is_remote(self._path):
+            with suppress(s3.StoreRefused):  # it is only a note: the next may be taken, and work need not end for it
+                storage.write_bytes(self._path, note.encode())
+            return
+        path = Path(self._path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(note, encoding="ascii")
 
 
 def done_so_far(attempt_folder: str) -> Progress:
     """Return the units that all workers have noted as done."""
-    folder = Path(attempt_folder) / _FOLDER
-    if storage.is_remote(attempt_folder) or not folder.is_dir():
-        return Progress(0, 0)
     done = reused = 0
-    for path in folder.iterdir():
+    for note in storage.find(storage.join(attempt_folder, _FOLDER, "*")):
         with suppress(FileNotFoundError):  # a commit elsewhere clears the notes away while they are read
-            noted = path.read_text(encoding="ascii").split()
+            noted = storage.read_bytes(note.path).split()
             if len(noted) == 2:  # else it is being written
                 done += int(noted[0])
                 reused += int(noted[1])
@@ -109,7 +111,7 @@ class ProgressLine:
         )
 
     def _watch(self) -> None:
-        live = self._stream.isatty()
+        live = self._stream.isatty() and not storage.is_remote(self._folder)
         while not self._stopped.wait(_NOTE_EVERY if live else _LINE_EVERY):
             self._stream.write(f"\r\x1b[K{self._line()}" if live else f"{self._line()}\n")
             self._stream.flush()

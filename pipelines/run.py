@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from pipelines.evaluation_sets import find_files
 from pipelines.exchange import partitions_for
 from pipelines.extract import SourceUnit
 from pipelines.ledger import ledger_of
+from pipelines.lock import Lease
 from pipelines.plan import RunPlan, find_sources, plan_run, retries_after
 from pipelines.refusals import refused_before
 from pipelines.report import write_report
@@ -74,29 +75,6 @@ def recorded_run(out: str) -> RunRecord:
     return record
 
 
-@contextmanager
-def locked(out: str) -> Iterator[None]:
-    """Hold the output folder, so that two runs cannot write into it at once.
-
-    Raises:
-        InputRefused: another run holds it, or it cannot be written to.
-    """
-    if storage.is_remote(out):
-        yield
-        return
-    try:
-        Path(out).mkdir(parents=True, exist_ok=True)
-        handle = (Path(out) / ".lock").open("w")
-    except OSError as error:
-        raise InputRefused(f"--out {out}: cannot be written to ({error.strerror}); choose another folder") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputRefused(f"--out {out}: another run is at work there; wait for it or stop it") from error
-        yield
-
-
 class Run:
     """One run of a workflow into an output folder."""
 
@@ -127,8 +105,8 @@ class Run:
             plan = plan_run(self._workflow, self._out, files, retries_after(plan))
         return plan
 
-    def execute(self) -> DatasetManifest:
-        """Run what is not committed and publish the dataset and the report.
+    def execute(self, lease: Lease | None = None) -> DatasetManifest:
+        """Run what is not committed and publish the dataset and the report, while ``lease`` is held.
 
         Raises:
             InputRefused: the workflow asks for what may not be done.
@@ -152,6 +130,8 @@ class Run:
             self._serve_embedded_web(plan, stack)
             for stage in plan.stages:
                 self._done[Stage(stage.stage)] = committed(stage) or self._run_stage(stage, plan)
+                if lease is not None:
+                    lease.check()
                 if stage.stage == Stage.SELECT:
                     concepts = self._covered(plan)
         manifest = publish(
@@ -306,7 +286,13 @@ class Run:
 
 def _embedded_units(out: str) -> list[SourceUnit]:
     """Write the embedded web's own WARC files and tables below ``out`` and return them."""
-    written = write_sources(Path(out) / "embedded_web")
-    units = [SourceUnit("warc", str(path), path.stat().st_size) for path in written.warc]
-    tables = [SourceUnit("table", str(path), path.stat().st_size, "url", "caption", "page") for path in written.tables]
-    return units + tables
+    units = []
+    with tempfile.TemporaryDirectory() as folder:
+        written = write_sources(Path(folder))
+        for path in (*written.warc, *written.tables):
+            data = path.read_bytes()
+            place = storage.join(out, "embedded_web", path.name)
+            storage.write_bytes(place, data)
+            columns = ("url", "caption", "page") if path in written.tables else ()
+            units.append(SourceUnit("table" if columns else "warc", place, len(data), *columns))
+    return units

@@ -52,6 +52,11 @@ def parse_options(arguments: Sequence[str]) -> PipelineOptions:
         )
     if any("data_buffer_time_limit_ms" in argument for argument in arguments):
         raise InputRefused("data_buffer_time_limit_ms: refused, Beam 2.77 corrupts records with it; leave it out")
+    if any(argument.startswith("--s3_") for argument in arguments):
+        raise InputRefused(
+            "--s3_…: Beam's options are shown in a cluster's pages, so S3 is set in the environment only; set "
+            "AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY here and for every worker"
+        )
     return options
 
 

@@ -12,7 +12,6 @@ import secrets
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -25,6 +24,7 @@ from pipelines.network import PACE_FIELDS
 from pipelines.parts import AttemptPlace, Done, Part, Tally
 from pipelines.progress import ProgressLine
 from pipelines.runner import make_pipeline
+from pipelines.s3 import StoreRefused
 from schemas.identity import canonical_json, fingerprint
 from schemas.reasons import Outcome
 
@@ -225,8 +225,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         path = storage.join(self.place.path, "error.txt")
         try:
             storage.write_bytes(path, "".join(traceback.format_exception(error)).encode())
-        except OSError:
-            return ""  # the disk is what failed
+        except (OSError, StoreRefused):
+            return ""  # the disk or the store is what failed
         return f" (traceback: {path})"
 
     def commit(self, done: Done, *, expected: int | None = None) -> Committed:
@@ -262,11 +262,10 @@ def new_attempt(plan: StagePlan, options: PipelineOptions) -> Attempt:
 
 def clear_dead_attempts(folder: str, *, keep: str) -> None:
     """Remove every attempt in a stage's folder but ``keep``, and the working files inside ``keep``."""
-    if storage.is_remote(folder):
-        return
-    for path in Path(folder).glob("attempt-*"):
-        if path.name != keep:
-            storage.remove_tree(str(path))
+    for attempt in storage.folders(folder, "attempt-"):
+        if attempt != keep:
+            storage.remove_tree(storage.join(folder, attempt))
+    storage.abort_uploads(folder)
     for working in ("progress", "exchange"):
         storage.remove_tree(storage.join(folder, keep, working))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 
 from pipelines import storage
@@ -46,11 +44,11 @@ def run_status(out: str) -> RunStatus:
     stages = []
     for stage, folder in record.folders.items():
         found = committed_at(out, folder)
-        place = Path(out) / "stages" / folder
-        attempts = list(place.glob("attempt-*")) if found is None and not storage.is_remote(out) else []
+        place = storage.join(out, "stages", folder)
+        attempts = storage.folders(place, "attempt-") if found is None else {}
         state = "committed" if found is not None else "running" if attempts else "waiting"
-        last = max(attempts, key=lambda path: (path.stat().st_mtime, path.name), default=None)
-        progress = done_so_far(str(last)) if last is not None else Progress(0, 0)
+        last = max(attempts, key=lambda name: (attempts[name], name), default=None)
+        progress = done_so_far(storage.join(place, last)) if last is not None else Progress(0, 0)
         counts = found.manifest.tallies if found is not None else {}
         stages.append(StageStatus(stage, record.fingerprints[stage], state, counts, *progress))
     return RunStatus(str(record.workflow["name"]), stages)

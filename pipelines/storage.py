@@ -1,8 +1,9 @@
-"""Files on the local disk or any Beam filesystem: read, write whole, and publish under a name made from the content.
+"""Files on the local disk, an S3 server or any Beam filesystem: read, write whole, publish under the content's name.
 
 A file that others read is never written in place. Locally it is written beside its place, flushed to disk and renamed;
-on an object store one put makes it visible whole. Names made from content make a repeated bundle harmless: the same
-bytes have the same name.
+on an object store one put makes it visible whole, and there is no renaming. Names made from content make a repeated
+bundle harmless: the same bytes have the same name. Output folders are local or on S3; sources may be wherever Beam
+reads.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from typing import IO, BinaryIO, NamedTuple, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+
+from pipelines import s3
+from pipelines.errors import InputRefused
 
 _CHUNK = 1 << 20
 
@@ -49,8 +53,22 @@ class Published(NamedTuple):
 
 
 def is_remote(path: str) -> bool:
-    """Tell whether ``path`` names a Beam filesystem (``s3://…``) and not the local disk."""
+    """Tell whether ``path`` names another filesystem (``s3://…``) and not the local disk."""
     return "://" in path
+
+
+def _on_s3(path: str) -> bool:
+    return path.startswith(s3.SCHEME)
+
+
+def check_output(out: str) -> None:
+    """Check that ``out`` names a place that can be written to as this module promises.
+
+    Raises:
+        InputRefused: it is neither a local path nor on S3.
+    """
+    if is_remote(out) and not _on_s3(out):
+        raise InputRefused(f"--out {out}: output goes to the local disk or to s3://bucket/folder; choose one of them")
 
 
 def join(folder: str, *names: str) -> str:
@@ -60,6 +78,8 @@ def join(folder: str, *names: str) -> str:
 
 def find(pattern: str) -> list[FoundFile]:
     """Return the files that a path or glob names, sorted by path; an empty list where there is none."""
+    if _on_s3(pattern):
+        return sorted(FoundFile(*found) for found in s3.listed(pattern))
     try:
         matches = FileSystems.match([pattern])[0].metadata_list
     except BeamIOError as error:
@@ -86,6 +106,8 @@ def open_to_read(path: str) -> BinaryIO:
     """
     if not is_remote(path):
         return Path(path).open("rb")
+    if _on_s3(path):
+        return s3.open_to_read(path)
     try:
         return cast(BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED))
     except BeamIOError as error:
@@ -94,11 +116,15 @@ def open_to_read(path: str) -> BinaryIO:
 
 def exists(path: str) -> bool:
     """Tell whether the file ``path`` is there."""
+    if _on_s3(path):
+        return s3.head(path) is not None
     return bool(FileSystems.exists(path)) if is_remote(path) else Path(path).exists()
 
 
 def read_bytes(path: str) -> bytes:
     """Return the whole of a small file."""
+    if _on_s3(path):
+        return s3.read(path)
     with open_to_read(path) as file:
         return file.read()
 
@@ -109,9 +135,12 @@ def read_range(path: str, offset: int, length: int) -> bytes:
     Raises:
         OSError: the file ends before them.
     """
-    with open_to_read(path) as file:
-        file.seek(offset)
-        data = file.read(length)
+    if _on_s3(path) and length:
+        data = s3.read(path, (offset, offset + length))
+    else:
+        with open_to_read(path) as file:
+            file.seek(offset)
+            data = file.read(length)
     if len(data) != length:
         raise OSError(f"{path}: wanted {length} bytes at {offset}, found {len(data)}")
     return data
@@ -119,9 +148,8 @@ def read_range(path: str, offset: int, length: int) -> bytes:
 
 def write_bytes(path: str, data: bytes) -> None:
     """Put ``data`` at ``path`` whole: readers see the old file or the new one, never a part."""
-    if is_remote(path):
-        with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            file.write(data)
+    if _on_s3(path):
+        s3.put(path, data)
         return
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -162,39 +190,46 @@ def _flush_folder(folder: Path) -> None:
 class ContentFile:
     """A file being written whose final name holds the first 12 hex digits of its sha256.
 
-    Use ``file`` to write, then `publish`. A file that is not published leaves nothing behind.
+    Use ``file`` to write, then `publish`. A file that is not published leaves nothing behind. What goes to an object
+    store is first written to the local temporary folder, where it has no name, so that it goes with its process.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._remote = is_remote(folder)
-        local = Path(tempfile.gettempdir()) if self._remote else Path(folder)
-        local.mkdir(parents=True, exist_ok=True)
-        handle, self._name = tempfile.mkstemp(prefix=".writing-", dir=local)
-        self.file: IO[bytes] = os.fdopen(handle, "w+b")
+        self._name: str | None = None
+        self.file: IO[bytes]
+        if is_remote(folder):
+            self.file = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - closed by discard
+            return
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        handle, self._name = tempfile.mkstemp(prefix=".writing-", dir=folder)
+        self.file = os.fdopen(handle, "w+b")
 
     def publish(self, stem: str, suffix: str) -> Published:
         """Flush the file, name it ``{stem}-{sha256 prefix}{suffix}`` in its folder, and return what was published."""
+        if self._name is None:
+            self.file.flush()
+            size, digest = _hash(self.file)
+            path = self._path(stem, digest, suffix)
+            self.file.seek(0)
+            s3.upload(self.file, path, digest)
+            return Published(path, size, digest)
         _settle(self.file)
         self.file.close()
         size, digest = hash_file(self._name)
-        path = join(self._folder, f"{stem}-{digest[:12]}{suffix}")
-        if self._remote:
-            with (
-                Path(self._name).open("rb") as source,
-                FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as sink,
-            ):
-                shutil.copyfileobj(source, sink, _CHUNK)
-            Path(self._name).unlink()
-        else:
-            Path(self._name).replace(path)
-            _flush_folder(Path(self._folder))
+        path = self._path(stem, digest, suffix)
+        Path(self._name).replace(path)
+        _flush_folder(Path(self._folder))
         return Published(path, size, digest)
+
+    def _path(self, stem: str, digest: str, suffix: str) -> str:
+        return join(self._folder, f"{stem}-{digest[:12]}{suffix}")
 
     def discard(self) -> None:
         """Close the file and remove what was written, if it was not published."""
         self.file.close()
-        Path(self._name).unlink(missing_ok=True)
+        if self._name is not None:
+            Path(self._name).unlink(missing_ok=True)
 
     def __enter__(self) -> ContentFile:
         return self
@@ -205,12 +240,18 @@ class ContentFile:
 
 def hash_file(path: str) -> tuple[int, str]:
     """Return (size in bytes, sha256) of ``path``."""
+    with open_to_read(path) as file:
+        return _hash(file)
+
+
+def _hash(file: IO[bytes]) -> tuple[int, str]:
+    """Return (size in bytes, sha256) of what ``file`` holds."""
     digest = hashlib.sha256()
     size = 0
-    with open_to_read(path) as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
+    file.seek(0)
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
     return size, digest.hexdigest()
 
 
@@ -220,7 +261,7 @@ def link(source: str, target: str) -> None:
     What is at ``target`` already is replaced, whole.
     """
     if is_remote(source):
-        FileSystems.copy([source], [target])
+        s3.copy(source, target)
         return
     place = Path(target)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -239,8 +280,10 @@ def link(source: str, target: str) -> None:
 
 
 def remove_unlisted(folder: str, below_it: str, listed: set[str]) -> None:
-    """Remove the files below ``folder``/``below_it`` whose path from ``folder`` is not ``listed``; on a local disk."""
+    """Remove the files below ``folder``/``below_it`` whose path from ``folder`` is not ``listed``."""
     if is_remote(folder):
+        names = (f"{below_it}/{name}" for name in files_below(join(folder, below_it)))
+        s3.delete(join(folder, name) for name in names if name not in listed)
         return
     for path in sorted((Path(folder) / below_it).rglob("*"), reverse=True):
         if path.is_dir():
@@ -250,11 +293,38 @@ def remove_unlisted(folder: str, below_it: str, listed: set[str]) -> None:
             path.unlink()
 
 
+def folders(folder: str, prefix: str) -> dict[str, float]:
+    """Return the folders in ``folder`` whose names begin with ``prefix``, and when something in each was last made."""
+    if not is_remote(folder):
+        return {path.name: path.stat().st_mtime for path in Path(folder).glob(f"{prefix}*") if path.is_dir()}
+    found: dict[str, float] = {}
+    for file in find(join(folder, f"{prefix}*", "**")):
+        name = file.path[len(folder.rstrip("/")) + 1 :].split("/", 1)[0]
+        found[name] = max(found.get(name, 0.0), file.modified)
+    return found
+
+
+def files_below(folder: str) -> list[str]:
+    """Return the paths from ``folder`` of all files below it, sorted."""
+    if is_remote(folder):
+        start = len(folder.rstrip("/")) + 1
+        return sorted(file.path[start:] for file in find(join(folder, "**")))
+    return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
+
+
+def abort_uploads(folder: str) -> None:
+    """Clear away what processes that were killed while they wrote to an object store left open below ``folder``."""
+    if _on_s3(folder):
+        s3.abort_uploads(folder)
+
+
 def remove_tree(path: str) -> None:
-    """Remove a folder and all below it; nothing happens where there is none."""
+    """Remove a folder and all below it; nothing happens where there is none.
+
+    On an object store this goes by a listing, which may be old: what it misses is seen by nobody and takes room only.
+    """
     if is_remote(path):
-        for file in find(join(path, "**")):
-            FileSystems.delete([file.path])
+        s3.delete(file.path for file in find(join(path, "**")))
         return
     if Path(path).is_dir():
         shutil.rmtree(path)

@@ -6,7 +6,7 @@ import json
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import msgspec
@@ -57,25 +57,24 @@ def verify(out: str) -> Verification:
 
 
 def _check_dataset(out: str, manifest: DatasetManifest, problems: list[str]) -> str:
-    folder = Path(out) / FOLDER
+    folder = storage.join(out, FOLDER)
     found = []
     for entry in manifest.files:
         if PurePosixPath(entry.path).is_absolute() or ".." in PurePosixPath(entry.path).parts:
             problems.append(f"{FOLDER}/{MANIFEST}: lists {entry.path}, which is no file of the dataset")
             continue
-        path = folder / entry.path
-        if not path.is_file():
+        try:
+            size, digest = storage.hash_file(storage.join(folder, entry.path))
+        except (FileNotFoundError, IsADirectoryError):
             problems.append(f"{FOLDER}/{entry.path}: is missing")
             continue
-        size, digest = storage.hash_file(str(path))
         if (size, digest) != (entry.bytes, entry.sha256):
             problems.append(f"{FOLDER}/{entry.path}: its bytes are not those of the manifest")
         found.append(msgspec.structs.replace(entry, bytes=size, sha256=digest))
     listed = {entry.path for entry in manifest.files} | {MANIFEST}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name not in listed:
-            problems.append(f"{FOLDER}/{name}: is not in the manifest")
+    problems += [
+        f"{FOLDER}/{name}: is not in the manifest" for name in storage.files_below(folder) if name not in listed
+    ]
     root = root_of(found)
     if root != manifest.root:
         problems.append(f"{FOLDER}/{MANIFEST}: root {manifest.root} but the files give {root}")
@@ -86,7 +85,7 @@ def _check_dataset(out: str, manifest: DatasetManifest, problems: list[str]) -> 
     return root
 
 
-def _sample_problems(folder: Path, manifest: DatasetManifest) -> Iterator[str]:
+def _sample_problems(folder: str, manifest: DatasetManifest) -> Iterator[str]:
     """Yield what is wrong inside files whose bytes are right."""
     previous = ""
     listed = {entry.path for entry in manifest.files}
@@ -95,14 +94,14 @@ def _sample_problems(folder: Path, manifest: DatasetManifest) -> Iterator[str]:
         if not entry.path.startswith("shards/"):
             continue
         name = entry.path.replace("shards/", "parquet/").replace(".tar", ".parquet")
-        twin = folder / name
         if name not in listed:
             yield f"{FOLDER}/{entry.path}: has no twin {name} in the manifest"
             continue
-        table: pa.Table = pq.read_table(twin, columns=["key", "caption", "sha256"])
+        with storage.open_to_read(storage.join(folder, name)) as file, pq.ParquetFile(file) as parquet:
+            table: pa.Table = parquet.read(columns=["key", "caption", "sha256"])
         twins = {row["key"]: row for row in table.to_pylist()}
         keys = []
-        for key, members in _samples(folder / entry.path):
+        for key, members in _samples(storage.join(folder, entry.path)):
             keys.append(key)
             where = f"{FOLDER}/{entry.path}: {key}"
             if tuple(members) != _MEMBERS:
@@ -123,13 +122,13 @@ def _sample_problems(folder: Path, manifest: DatasetManifest) -> Iterator[str]:
     yield from _concept_problems(folder, manifest, named)
 
 
-def _concept_problems(folder: Path, manifest: DatasetManifest, named: Counter[str]) -> Iterator[str]:
+def _concept_problems(folder: str, manifest: DatasetManifest, named: Counter[str]) -> Iterator[str]:
     """Yield what is wrong in the table of concepts; a dataset of before there was one has none."""
     if not any(entry.path == concept_counts.FILE for entry in manifest.files):
         return
     where = f"{FOLDER}/{concept_counts.FILE}"
     try:
-        _, counted = concept_counts.read_table((folder / concept_counts.FILE).read_bytes())
+        _, counted = concept_counts.read_table(storage.read_bytes(storage.join(folder, concept_counts.FILE)))
     except ValueError as error:
         yield f"{where}: {error}"
         return
@@ -139,11 +138,11 @@ def _concept_problems(folder: Path, manifest: DatasetManifest, named: Counter[st
             yield f"{where}: {name} has {listed.get(name, 0)} samples but {named[name]} name it"
 
 
-def _samples(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+def _samples(path: str) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Yield (key, members by ending) of a tar, members of one key being neighbours."""
     current = ""
     members: dict[str, bytes] = {}
-    with tarfile.open(path) as tar:
+    with storage.open_to_read(path) as opened, tarfile.open(fileobj=opened) as tar:
         for info in tar:
             key, _, ending = info.name.partition(".")
             if key != current and members:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipelines import s3
 from schemas.records import (
     CaptionCandidate,
     ClusterRow,
@@ -12,6 +13,31 @@ from schemas.records import (
     ScreenedRow,
     Verdict,
 )
+from tests.object_store import BUCKET, FaultyProxy, environment, served
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory):
+    """The address of a real S3 server on loopback."""
+    with served(tmp_path_factory.mktemp("s3")) as url:
+        yield url
+
+
+@pytest.fixture
+def s3_proxy(s3_server, monkeypatch):
+    """A proxy before the server that can be made to fail; this process and its children go through it."""
+    with FaultyProxy(s3_server) as proxy:
+        for name, value in environment(proxy.url).items():
+            monkeypatch.setenv(name, value)
+        s3._clients.clear()
+        yield proxy
+    s3._clients.clear()
+
+
+@pytest.fixture
+def s3_folder(s3_proxy, tmp_path):
+    """An empty folder on the server."""
+    return f"s3://{BUCKET}/{tmp_path.name}"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines import cli
 from pipelines.errors import InputRefused, StageFailed
-from pipelines.run import locked
+from pipelines.lock import locked
 
 GOOD = "제주 목관아 앞 돌하르방 두 기"
 

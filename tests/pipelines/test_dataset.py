@@ -1,6 +1,7 @@
 import itertools
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines import s3, storage
 from pipelines.concept_counts import ConceptCounts, read_table, table_bytes
 from pipelines.dataset import (
     DatasetFile,
@@ -207,6 +209,91 @@ def test_a_part_that_is_gone_fails_and_leaves_the_older_dataset(tmp_path):
 def test_a_dataset_without_samples(tmp_path):
     manifest = put(tmp_path / "out", packed(tmp_path / "pack", []), ledger=Ledger(0, 0, {}, True))
     assert (manifest.samples, [entry.path for entry in manifest.files]) == (0, ["README.md", "concepts.parquet"])
+
+
+# On an object store
+
+
+def packed_on_store(folder, contents):
+    """As `packed`, on an object store."""
+    parts = []
+    for number, content in enumerate(contents):
+        for table, ending in (("shards", "tar"), ("parquet", "parquet"), ("lineage", "parquet")):
+            with storage.ContentFile(f"{folder}/attempt-1") as file:
+                file.file.write(f"{table} {content}".encode())
+                made = file.publish(f"{table}-{number}", f".{ending}")
+            parts.append(Part(table, number, made.path.removeprefix(f"{folder}/"), made.size, made.sha256, 2))
+    manifest = StageManifest(stage="pack", fingerprint="f", covers={}, parts=parts, tallies={})
+    return Committed(folder=folder, manifest=manifest)
+
+
+def tree_on_store(folder):
+    return {name: storage.read_bytes(f"{folder}/{name}") for name in storage.below(folder)}
+
+
+def test_a_dataset_on_a_store_is_the_one_on_the_disk(s3_folder, tmp_path):
+    local = put(tmp_path / "out", packed(tmp_path / "pack", ["x", "y"]))
+    remote = put(s3_folder, packed_on_store(f"{s3_folder}/pack", ["x", "y"]))
+    assert remote == local
+    assert tree_on_store(f"{s3_folder}/dataset") == tree(tmp_path / "out" / "dataset")
+
+
+def test_publishing_twice_on_a_store_writes_nothing(s3_folder, s3_proxy):
+    pack = packed_on_store(f"{s3_folder}/pack", ["x"])
+    put(s3_folder, pack)
+    s3_proxy.asked.clear()
+    put(s3_folder, pack)
+    assert [method for method, _ in s3_proxy.asked if method == "PUT"] == []
+
+
+def test_a_part_that_is_gone_leaves_the_older_dataset_on_a_store(s3_folder):
+    put(s3_folder, packed_on_store(f"{s3_folder}/pack-1", ["x"]))
+    before = tree_on_store(f"{s3_folder}/dataset")
+    pack = packed_on_store(f"{s3_folder}/pack-2", ["y"])
+    storage.remove_tree(f"{s3_folder}/pack-2")
+    with pytest.raises(StageFailed, match="is missing or is not the file that was packed"):
+        put(s3_folder, pack)
+    assert tree_on_store(f"{s3_folder}/dataset") == before
+
+
+@pytest.mark.parametrize(("fault", "first"), [("reset", 0), ("lost", 1)])
+def test_a_publish_that_dies_at_any_request_shows_no_mixture_and_is_resumed(
+    s3_folder, s3_proxy, fault, first, monkeypatch
+):
+    """Three shards are replaced by one. Whatever request fails, what a reader finds is the old dataset, none, or the
+    new one; and the next try leaves exactly the new one, nothing of the old.
+    """
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    s3._clients.clear()
+    older = packed_on_store(f"{s3_folder}/pack-1", ["x", "y", "z"])
+    newer = packed_on_store(f"{s3_folder}/pack-2", ["x", "w"])
+    out = f"{s3_folder}/out"
+    put(out, newer)
+    wanted = tree_on_store(f"{out}/dataset")
+    deaths = 0
+    for number in range(first, 100, 2):
+        put(out, older)
+        left = [number]
+
+        def dying(method, path, left=left):
+            left[0] -= 1
+            return fault if left[0] < 0 else None
+
+        s3_proxy.fault = dying
+        with suppress(StageFailed):
+            put(out, newer)
+        died = left[0] < 0
+        s3_proxy.fault = lambda method, path: None
+        seen = read_dataset_manifest(out)
+        if seen is not None:
+            for entry in seen.files:
+                assert storage.hash_file(f"{out}/dataset/{entry.path}") == (entry.bytes, entry.sha256), number
+        if not died:
+            break
+        deaths += 1
+        put(out, newer)
+        assert tree_on_store(f"{out}/dataset") == wanted, number
+    assert deaths > 10
 
 
 def test_no_dataset_and_no_manifest(tmp_path):

@@ -60,11 +60,14 @@ def test_what_was_done_before_is_told_apart(tmp_path):
     assert done_so_far(str(tmp_path)) == (7, 5)
 
 
-def test_a_remote_folder_is_not_noted_in():
-    notes = ProgressNotes("s3://bucket/out")
+def test_on_an_object_store_notes_are_written_too_and_none_is_worth_the_work(s3_folder, s3_proxy):
+    notes = ProgressNotes(s3_folder)
     notes.advance(3)
+    assert done_so_far(s3_folder) == (3, 0)
+    s3_proxy.fault = lambda method, path: 503 if method == "PUT" else None
+    notes.advance(4)
     notes.flush()
-    assert done_so_far("s3://bucket/out") == (0, 0)
+    assert done_so_far(s3_folder) == (3, 0)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pipelines.runner import make_pipeline, parse_options
         ("--runner=RayRunner", "--runner=rayrunner: refused, it has had no maintainer since 2022"),
         ("--direct_running_mode=multi_threading", "corrupts records in this mode; use multi_processing"),
         ("--experiments=data_buffer_time_limit_ms=100", "data_buffer_time_limit_ms: refused"),
+        ("--s3_access_key_id=AKIA", "S3 is set in the environment only; set AWS_ENDPOINT_URL"),
     ],
 )
 def test_engines_and_modes_that_lose_or_corrupt_data_are_refused(argument, message):
