@@ -144,10 +144,12 @@ def read_manifest(path: str) -> StageManifest:
     """Return the manifest at ``path``.
 
     Raises:
-        StageFailed: it is not a stage manifest.
+        StageFailed: it cannot be read or is not a stage manifest.
     """
     try:
         return msgspec.json.decode(storage.read_bytes(path), type=StageManifest)
+    except OSError as error:
+        raise StageFailed(f"{path}: {error}; run the same command to resume") from error
     except msgspec.MsgspecError as error:
         raise StageFailed(
             f"{path}: not a stage manifest ({error}); remove the folder to run the stage again"
@@ -213,12 +215,12 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
                     | "note" >> beam.ParDo(_WriteReport(result))
                 )
                 pipeline.run().wait_until_finish()
+                return msgspec.json.decode(storage.read_bytes(result), type=Done)
         except Exception as error:
             where = self._note_traceback(error)
             raise StageFailed(
                 f"{self.plan.stage}: {_last_line(error)}{where}; run the same command to resume"
             ) from error
-        return msgspec.json.decode(storage.read_bytes(result), type=Done)
 
     def _note_traceback(self, error: Exception) -> str:
         """Write the traceback beside the attempt's files, if the disk lets us, and say where."""

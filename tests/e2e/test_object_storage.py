@@ -30,7 +30,7 @@ def start(out):
 def test_a_run_killed_on_a_store_and_resumed_gives_the_dataset_of_a_local_run(demo, s3_folder):
     process = start(s3_folder)
     deadline = time.monotonic() + 240
-    while not any("/fetch-" in name and "/exchange/" in name for name in storage.below(f"{s3_folder}/stages")):
+    while not any("/fetch-" in name and "/exchange/" in name for name in storage.files_below(f"{s3_folder}/stages")):
         assert process.poll() is None, "the run ended before its fetch was seen"
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -46,7 +46,7 @@ def test_a_run_killed_on_a_store_and_resumed_gives_the_dataset_of_a_local_run(de
     manifest = read_dataset_manifest(s3_folder)
     assert manifest.root == root_of(demo)
     assert manifest.ledger == read_dataset_manifest(str(demo)).ledger
-    left = storage.below(s3_folder)
+    left = storage.files_below(s3_folder)
     for stage in ("crawl", "extract", "screen", "fetch", "dedupe", "select", "pack"):
         files = [name for name in left if name.startswith(f"stages/{stage}-")]
         assert len({name.split("/")[2] for name in files if not name.endswith("manifest.json")}) == 1, stage
@@ -57,7 +57,7 @@ def test_a_run_killed_on_a_store_and_resumed_gives_the_dataset_of_a_local_run(de
     assert harubang("trace", s3_folder, key).stdout.decode().startswith(f"{key}\n")
     again = harubang("run", DEMO, "--out", s3_folder)
     assert again.returncode == 0
-    assert storage.below(s3_folder) == left
+    assert storage.files_below(s3_folder) == left
 
 
 def status_of(out):
@@ -87,7 +87,7 @@ def workflow(s3_folder, tmp_path):
 def test_sources_on_a_store_are_found_by_a_glob(s3_folder, workflow, call, tmp_path):
     answer = call("run", workflow, "--out", tmp_path / "out")
     assert answer.code == 0, answer.err
-    assert "candidates                          10" in answer.out
+    assert "candidates 10" in " ".join(answer.out.split())
 
 
 def test_a_source_that_is_not_there_is_refused(s3_folder, workflow, call):
@@ -96,15 +96,17 @@ def test_a_source_that_is_not_there_is_refused(s3_folder, workflow, call):
     assert "none.warc.gz: there is no such file" in answer.err
 
 
-@pytest.mark.parametrize("fault", [403, 404, 500, 503, "reset"])
 @pytest.mark.parametrize(
-    ("method", "part"),
+    ("fault", "method", "part"),
     [
-        ("GET", "/sources/two"),
-        ("PUT", "/screened-"),
-        ("PUT", "/manifest.json"),
-        ("GET", "/stages/extract-"),
-        ("PUT", "/dataset/README.md"),
+        (403, "GET", "/sources/two"),
+        (404, "GET", "/sources/two"),
+        ("reset", "GET", "/sources/two"),
+        (404, "GET", "/stages/extract-"),
+        ("cut", "GET", "/stages/extract-"),
+        (503, "PUT", "/screened-"),
+        (500, "PUT", "/manifest.json"),
+        ("reset", "PUT", "/dataset/README.md"),
     ],
 )
 def test_a_store_that_fails_ends_in_one_line_and_the_run_resumes(
@@ -116,18 +118,18 @@ def test_a_store_that_fails_ends_in_one_line_and_the_run_resumes(
     s3_proxy.fault = lambda asked, path: None
     if (fault, part) == (404, "/sources/two"):  # the file is gone: that is an outcome, and the ledger has it
         assert answer.code == 0, answer.err
-        assert "dropped: source_missing                1" in answer.out
+        assert "dropped: source_missing 1" in " ".join(answer.out.split())
         return
     lines = [line for line in answer.err.splitlines() if line.startswith("harubang:")]
     assert (answer.code, len(lines)) == (3, 1), answer.err
     assert "run the same command to resume" in lines[0]
-    assert {404: "no such object", "reset": "onnection"}.get(fault, str(fault)) in lines[0]
+    assert {404: "no such object", "reset": "onnection", "cut": "IncompleteRead"}.get(fault, str(fault)) in lines[0]
     assert "Traceback" not in answer.err
     assert read_dataset_manifest(out) is None
     assert not s3.head(f"{out}/.lock")
     again = call("run", workflow, "--out", out)
     assert again.code == 0, again.err
-    assert "candidates                          10" in again.out
+    assert "candidates 10" in " ".join(again.out.split())
     assert call("verify", out).code == 0
 
 

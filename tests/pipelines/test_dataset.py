@@ -228,7 +228,7 @@ def packed_on_store(folder, contents):
 
 
 def tree_on_store(folder):
-    return {name: storage.read_bytes(f"{folder}/{name}") for name in storage.below(folder)}
+    return {name: storage.read_bytes(f"{folder}/{name}") for name in storage.files_below(folder)}
 
 
 def test_a_dataset_on_a_store_is_the_one_on_the_disk(s3_folder, tmp_path):

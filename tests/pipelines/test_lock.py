@@ -25,7 +25,7 @@ def test_a_folder_on_a_store_is_held_once_and_given_back(s3_folder):
             InputRefused, match=r"another run is at work there \(process \d+ on .*its lock ends in \d+ s"
         ):
             lock._lease(s3_folder)
-    assert storage.below(s3_folder) == []
+    assert storage.files_below(s3_folder) == []
     with locked(s3_folder):
         pass
 

@@ -89,10 +89,13 @@ def test_find_knows_globs_and_sorts(s3_folder):
     for name in ("b.txt", "a.txt", "c.bin", "deep/d.txt"):
         storage.write_bytes(f"{s3_folder}/{name}", b"xy")
     assert [file.path for file in storage.find(f"{s3_folder}/*.txt")] == [f"{s3_folder}/{n}.txt" for n in "ab"]
-    assert storage.below(s3_folder) == ["a.txt", "b.txt", "c.bin", "deep/d.txt"]
-    assert storage.folders(s3_folder, "de") == ["deep"]
+    assert storage.files_below(s3_folder) == ["a.txt", "b.txt", "c.bin", "deep/d.txt"]
+    assert list(storage.folders(s3_folder, "de")) == ["deep"]
+    storage.link(f"{s3_folder}/a.txt", f"{s3_folder}/deep/e.txt")
+    storage.remove_unlisted(s3_folder, "deep", {"deep/e.txt"})
+    assert storage.files_below(f"{s3_folder}/deep") == ["e.txt"]
     storage.remove_tree(f"{s3_folder}/deep")
-    assert storage.below(s3_folder) == ["a.txt", "b.txt", "c.bin"]
+    assert storage.files_below(s3_folder) == ["a.txt", "b.txt", "c.bin"]
 
 
 # Publishing
@@ -113,7 +116,7 @@ def test_a_content_file_that_is_not_published_leaves_nothing(s3_folder):
     with pytest.raises(RuntimeError), storage.ContentFile(s3_folder) as content:
         content.file.write(b"half")
         raise RuntimeError
-    assert storage.below(s3_folder) == []
+    assert storage.files_below(s3_folder) == []
 
 
 def test_a_large_file_goes_in_parts(s3_folder, s3_proxy):
