@@ -92,6 +92,7 @@ def gather(name: str, done: dict[Stage, Committed], manifest: DatasetManifest, c
         pages=tuple(_page_books(done)),
         histograms=_histograms(images, samples, outcomes),
         kinds=tuple(Bar(kind, n, n) for kind, n in sorted(samples.kinds.items(), key=lambda pair: (-pair[1], pair[0]))),
+        licences=samples.licence_bars(),
         hosts=outcomes.hosts.top(HOSTS_SHOWN),
         hosts_note=outcomes.hosts.note(),
         clusters=_clusters(done[Stage.DEDUPE].paths("clusters")),

@@ -15,12 +15,14 @@ from filters.url import host_of
 from pipelines.parts import read_batches
 from pipelines.report_charts import Bar, BinCounts, Scale, linear, logarithmic
 from pipelines.report_page import KeptSample, Thumbnail
-from pipelines.report_samples import DROPPED_COLUMNS, DroppedDraw, Smallest, staged_thumbnail
+from pipelines.report_samples import DROPPED_COLUMNS, DroppedDraw, Smallest, short_address, staged_thumbnail
 from schemas.reasons import Outcome, Stage
 
 KEPT_SHOWN: Final = 60
 """Kept samples on the contact sheet."""
 HOSTS_SHOWN: Final = 20
+LICENCES_SHOWN: Final = 20
+NO_LICENCE: Final = "none named"
 HOSTS_COUNTED: Final = 100_000
 """Hosts that are counted at a time; beyond, the rarest half is let go and its counts are lost."""
 
@@ -149,6 +151,7 @@ class _Facts(msgspec.Struct, frozen=True):
     url: str
     page_url: str
     caption_kind: str
+    licences: str
     morphemes: int
     width: int
     height: int
@@ -169,6 +172,7 @@ class SampleCounts:
         self.counts = _image_counts()
         self.morphemes = BinCounts(MORPHEMES)
         self.kinds: Counter[str] = Counter()
+        self.licences: Counter[str] = Counter()
         self.winners: dict[str, Thumbnail | None] = {}
 
     def read(self, path: str, winners: set[str]) -> None:
@@ -190,10 +194,16 @@ class SampleCounts:
             self.counts[name].add([fact.scores[name] for fact in facts if name in fact.scores])
         self.morphemes.add([fact.morphemes for fact in facts])
         self.kinds.update(fact.caption_kind for fact in facts)
+        self.licences.update(name for fact in facts for name in fact.licences.split() or [NO_LICENCE])
 
     def kept(self) -> tuple[KeptSample, ...]:
         """Return the samples of the contact sheet."""
         return tuple(self._sample(row) for row in self._smallest.rows)
+
+    def licence_bars(self) -> tuple[Bar, ...]:
+        """Return how many samples each licence is named for; a page may name several."""
+        ranked = sorted(self.licences.items(), key=lambda pair: (-pair[1], pair[0]))
+        return tuple(Bar(short_address(name), number, number) for name, number in ranked[:LICENCES_SHOWN])
 
     def _sample(self, row: dict[str, Any]) -> KeptSample:
         facts = self._decoder.decode(row["metadata"])

@@ -22,6 +22,7 @@ LONGEST_TEXT: Final = 300
 """Characters of a caption that are shown; raw ones may be pages long."""
 
 
+_LICENCES_NOTE: Final = "As the page says, for all or some of what stands on it; nobody checked that it may say so."
 _CLUSTERS_NOTE: Final = "1 is an image with no duplicate"
 
 
@@ -106,6 +107,7 @@ class Report(NamedTuple):
     pages: tuple[PageBooks, ...]
     histograms: tuple[Histogram, ...]
     kinds: tuple[Bar, ...]
+    licences: tuple[Bar, ...]
     hosts: tuple[Bar, ...]
     hosts_note: str
     clusters: tuple[Bar, ...]
@@ -244,6 +246,7 @@ def _pages(report: Report) -> str:
 def _charts(report: Report) -> str:
     drawn = [histogram(chart) for chart in report.histograms]
     drawn.append(bar_list("Kept by kind of caption", report.kinds))
+    drawn.append(bar_list("Licences that the pages of kept samples name", report.licences, note=_LICENCES_NOTE))
     drawn.append(bar_list("Images in a cluster", report.clusters, note=_CLUSTERS_NOTE, heads=("clusters", "")))
     drawn.append(bar_list("Sites", report.hosts, note=report.hosts_note, heads=("kept", "candidates"), wide=True))
     return f"""<section id="distributions">

@@ -132,6 +132,19 @@ def test_samples_are_counted_from_their_metadata(write, contender, tmp_path):
     assert sample == (row.key, "공원에 선 돌하르방", "alt", "a.test", 400, 300, None)
 
 
+def test_each_licence_that_a_page_names_is_counted(write, contender, tmp_path):
+    counts = SampleCounts(str(tmp_path))
+    named = "https://creativecommons.org/licenses/by/4.0/ kogl:1"
+    rows = [
+        selected_row(contender._replace(screened=contender.screened._replace(licences=licences)), [])
+        for licences in (named, "kogl:1", "")
+    ]
+    counts.read(write(SelectedRow, *rows), set())
+    assert [(bar.label, bar.part) for bar in counts.licence_bars()] == [
+        ("kogl:1", 2), ("creativecommons.org/licenses/by/4.0/", 1), ("none named", 1)
+    ]  # fmt: skip
+
+
 def test_empty_tables_are_counted_as_nothing(write, tmp_path):
     outcomes, images, samples = OutcomeCounts(), ImageCounts(str(tmp_path)), SampleCounts(str(tmp_path))
     outcomes.read(write(OutcomeRow))

@@ -61,6 +61,7 @@ def report():
         pages=(PageBooks("crawl", "archived", 10, 7, 2, (("http_status", 1),)),),
         histograms=(Histogram("Length", linear(1, 3, tick=1, unit="characters"), Series("kept", (1, 1, 0, 0))),),
         kinds=(Bar("alt", 2, 2),),
+        licences=(Bar("kogl:1", 1, 1), Bar("none named", 1, 1)),
         hosts=(Bar("a.test", 2, 5),),
         hosts_note="1 of 1",
         clusters=(Bar("1", 2, 2),),
@@ -163,7 +164,7 @@ def test_an_empty_run_is_a_whole_page(report):
     empty = report._replace(
         samples=0, candidates=0, shards=0, pages=(), kinds=(), hosts=(), clusters=(), kept=(), dropped=(), stages=()
     )
-    empty = empty._replace(histograms=(report.histograms[0]._replace(kept=Series("kept", (0, 0, 0, 0))),))
+    empty = empty._replace(licences=(), histograms=(report.histograms[0]._replace(kept=Series("kept", (0, 0, 0, 0))),))
     html = page(empty)
     assert Elements(html).open == []
     assert "harubang trace DIR KEY" in html
