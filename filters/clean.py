@@ -46,7 +46,7 @@ for _index, _each in enumerate(RULES):
     for _character in _each.needs:
         _RULES_BY_CHARACTER[_character] = _RULES_BY_CHARACTER.get(_character, 0) | 1 << _index
 
-_CHARACTER_STEPS: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
+CHARACTER_STEPS: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
     ("entity", characters.unescape),
     ("tag", characters.drop_tags),
     ("mojibake", lambda text: mojibake.repair(text) or text),
@@ -62,7 +62,7 @@ _CHARACTER_STEPS: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
 def _pass(text: str, steps: list[str]) -> str:
     """Apply every rule once; append the steps that changed the text. A text without Hangul is put on one line only."""
     if not _PLAIN.fullmatch(text) or "^" in text:
-        for step, apply in _CHARACTER_STEPS:
+        for step, apply in CHARACTER_STEPS:
             after = apply(text)
             if after != text:
                 steps.append(step)

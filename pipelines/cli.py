@@ -12,6 +12,7 @@ import msgspec
 
 from pipelines import storage
 from pipelines.caption_lines import explain_lines
+from pipelines.caption_lines import tell as tell_caption
 from pipelines.dataset import DatasetManifest
 from pipelines.errors import CheckFailed, InputRefused, StageFailed
 from pipelines.ledger import Ledger
@@ -142,12 +143,11 @@ def verify_command(folder: str, as_json: bool) -> None:
 @_AS_JSON
 def caption(as_json: bool) -> None:
     """Judge captions from standard input: one line in, one answer out, in order."""
-    for answer in explain_lines(sys.stdin.buffer):
+    for explained in explain_lines(sys.stdin.buffer):
         if as_json:
-            _say_json(answer)
+            _say_json(explained.answer)
         else:
-            reason = f" {answer.reason}" if answer.reason else ""
-            click.echo(f"{answer.outcome}{reason}\t{answer.caption}")
+            click.echo(tell_caption(explained))
 
 
 @cli.command()

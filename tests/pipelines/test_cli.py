@@ -106,7 +106,10 @@ def test_a_dataset_that_differs_exits_1_and_names_the_file(harubang, output):
 
 def test_captions_are_answered_line_by_line(harubang):
     code, out, _ = harubang("caption", stdin=f"{GOOD}\n\n".encode())
-    assert (code, out) == (0, f"keep\t{GOOD}\ndrop caption_missing\t\n")
+    kept, dropped = out.splitlines()
+    assert (code, kept.split("\t")[:2]) == (0, ["keep", GOOD])
+    assert "돌하르방" in kept.split("\t")[2]
+    assert dropped == "drop caption_missing\t\t제외: 글이 없습니다"
     code, out, _ = harubang("caption", "--json", stdin=f"{GOOD}\n\n".encode())
     answers = [json.loads(line) for line in out.splitlines()]
     assert [(answer["raw"], answer["outcome"]) for answer in answers] == [(GOOD, "keep"), ("", "drop")]
