@@ -89,7 +89,7 @@ def test_the_keys_are_the_contract():
     [
         (
             "그림 3. 제주 돌하르방 전경 (사진=연합뉴스)",
-            "keep\t제주 돌하르방 전경\t유지; 다듬은 것: 출처, 그림 번호; 개념: 돌하르방",
+            "keep\t제주 돌하르방 전경\t유지; 다듬은 것: 출처, 그림 번호; 개념: 제주도, 돌하르방",
         ),
         ("IMG_001.jpg", "drop caption_file_name\tIMG_001.jpg\t제외: 파일 이름입니다"),
         ("", "drop caption_missing\t\t제외: 글이 없습니다"),
