@@ -7,7 +7,8 @@ in at least one band, and looking up each band's neighbours within t finds every
 first band that finds it, so exactly once.
 
 A band's index may be cut into buckets by the first bits of its key. A bucket is searched on its own, which lets a
-shuffle spread them: `bucket_rows` says which rows go where and `pairs_in_bucket` searches one.
+shuffle spread them: `bucket_rows` says which rows go where and `pairs_in_bucket` searches one. Hashes that lie in
+buckets already are searched for new ones by `pairs_across`, which compares none of them with each other.
 """
 
 from __future__ import annotations
@@ -157,6 +158,71 @@ def pairs_in_bucket(
     return _rows_of(values, inverse, found)
 
 
+def home_prefixes(hashes: Hashes, band: Band, prefix_bits: int) -> Rows:
+    """Return the bucket of each row's own key."""
+    return _keys(_dealt(hashes), band) >> (band.width - prefix_bits)
+
+
+def prefixes_near(prefix: int, band: Band, prefix_bits: int) -> list[int]:
+    """Return the buckets, the row's own first, that hold every indexed row which a row of bucket ``prefix`` may meet."""
+    return [prefix ^ flip for flip in _flips(prefix_bits, min(band.tolerance, prefix_bits))]
+
+
+def key_order(hashes: Hashes, ids: Rows, band: Band) -> Rows:
+    """Return the order of ``band``'s keys, then of hashes, then of ``ids``, in which a bucket is quickest to search."""
+    dealt = _dealt(hashes)
+    return np.lexsort((ids, dealt, _keys(dealt, band)))
+
+
+def pairs_across(
+    asked: Hashes,
+    indexed: Hashes,
+    bands: tuple[Band, ...],
+    number: int,
+    radius: int,
+    *,
+    prefix_bits: int = 0,
+    prefix: int = 0,
+) -> Pairs:
+    """Return the pairs of a row of ``asked`` (left) and of ``indexed`` (right) that this bucket is the one to report.
+
+    They are 0 to ``radius`` bits apart. ``indexed`` are the rows of bucket ``prefix`` of ``bands[number]`` (see
+    `home_prefixes`); ``asked`` those of every bucket that has it among its `prefixes_near`. The cost is that of looking
+    up ``asked``, and of one pass over ``indexed``.
+    """
+    values, inverse = np.unique(_dealt(asked), return_inverse=True)
+    others, other_inverse = np.unique(_dealt(indexed), return_inverse=True)
+    found = list(_hits_across(values, others, bands, number, radius, bands[number].width - prefix_bits, prefix))
+    return _crossed(values, inverse, others, other_inverse, found)
+
+
+def _hits_across(
+    values: Hashes, others: Hashes, bands: tuple[Band, ...], number: int, radius: int, low_bits: int, prefix: int
+) -> Iterator[tuple[Hashes, Hashes]]:
+    """Yield pairs of a dealt hash asked about and an indexed one that no band before ``number`` finds."""
+    band = bands[number]
+    starts, home = _by_key(others, _keys(others, band) & ((1 << low_bits) - 1), low_bits)
+    keys = _keys(values, band)
+    across = (keys >> low_bits) ^ prefix
+    for flipped in np.unique(across).tolist():
+        rows = np.flatnonzero(across == flipped)
+        low = keys[rows] & ((1 << low_bits) - 1)
+        order = np.argsort(low, kind="stable")
+        low, source = low[order], values[rows[order]]
+        for flip in _flips(low_bits, min(band.tolerance - flipped.bit_count(), low_bits)):
+            begin, end = starts[low ^ flip], starts[(low ^ flip) + 1]
+            for a, b in _close(source, begin, end - begin, home, radius):
+                first = _first_report(a ^ b, bands[:number])
+                yield a[first], b[first]
+
+
+def _by_key(values: Hashes, keys: Rows, bits: int) -> tuple[Rows, Hashes]:
+    """Return where the values of each key of ``bits`` bits start, and the values in the order of keys."""
+    starts = np.zeros((1 << bits) + 1, np.int64)
+    np.cumsum(np.bincount(keys, minlength=1 << bits), out=starts[1:])
+    return starts, values[np.argsort(keys, kind="stable")]
+
+
 def near_pairs(hashes: Hashes, radius: int) -> Pairs:
     """Return every pair of rows whose hashes are 1 to ``radius`` bits apart, each once; see `pairs_in_bucket`."""
     values, inverse = np.unique(_dealt(hashes), return_inverse=True)
@@ -183,28 +249,14 @@ def index_of(hashes: Hashes, radius: int) -> Index:
     """
     values, inverse = np.unique(_dealt(hashes), return_inverse=True)
     bands = plan_bands(radius, max(values.size, 1))
-    tables = []
-    for band in bands:
-        keys = _keys(values, band)
-        starts = np.zeros((1 << band.width) + 1, np.int64)
-        np.cumsum(np.bincount(keys, minlength=1 << band.width), out=starts[1:])
-        tables.append((starts, values[np.argsort(keys, kind="stable")]))
-    return Index(radius, bands, values, inverse, tuple(tables))
+    return Index(radius, bands, values, inverse, tuple(_by_key(values, _keys(values, b), b.width) for b in bands))
 
 
 def near_in(index: Index, hashes: Hashes) -> Pairs:
     """Return every pair of a row of ``hashes`` (left) and an indexed row (right) 0 to radius bits apart, each once."""
     values, inverse = np.unique(_dealt(hashes), return_inverse=True)
     found = [pair for number in range(len(index.bands)) for pair in _looked_up(index, number, values)]
-    if not found:
-        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint8))
-    a = np.searchsorted(values, np.concatenate([pair[0] for pair in found]))
-    b = np.searchsorted(index.values, np.concatenate([pair[1] for pair in found]))
-    left, right = _expanded(a, b, inverse, index.inverse)
-    order = np.lexsort((right, left))
-    left, right = left[order], right[order]
-    bits = np.bitwise_count(values[inverse[left]] ^ index.values[index.inverse[right]])
-    return Pairs(left, right, bits)
+    return _crossed(values, inverse, index.values, index.inverse, found)
 
 
 def _looked_up(index: Index, number: int, values: Hashes) -> Iterator[tuple[Hashes, Hashes]]:
@@ -305,6 +357,20 @@ def _rows_of(values: Hashes, inverse: Rows, found: list[tuple[Hashes, Hashes]]) 
     left, right = left[order], right[order]
     bits = np.bitwise_count(values[inverse[left]] ^ values[inverse[right]])
     return Pairs(left, right, bits)
+
+
+def _crossed(
+    values: Hashes, inverse: Rows, others: Hashes, other_inverse: Rows, found: list[tuple[Hashes, Hashes]]
+) -> Pairs:
+    """Return the row pairs behind pairs of hash values of two sets of rows."""
+    if not found:
+        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint8))
+    a = np.searchsorted(values, np.concatenate([pair[0] for pair in found]))
+    b = np.searchsorted(others, np.concatenate([pair[1] for pair in found]))
+    left, right = _expanded(a, b, inverse, other_inverse)
+    order = np.lexsort((right, left))
+    left, right = left[order], right[order]
+    return Pairs(left, right, np.bitwise_count(values[inverse[left]] ^ others[other_inverse[right]]))
 
 
 def _expanded(a: Rows, b: Rows, inverse_a: Rows, inverse_b: Rows) -> tuple[Rows, Rows]:

@@ -12,6 +12,11 @@ Every step works on columns and may run on a part of the data: `views` on any ro
 equal pHash, `filters.hamming.pairs_in_bucket` and `confirmed` on one bucket, `filters.union_find` on any split
 of the edges, `representatives` on whole components. `clusters` is all of them in one process. The result depends on the
 set of images only, not on order or partition.
+
+What was released before ranks first and stays as it is: a new view follows the leaders that its pHash has in the release
+(`follow_released`) before it may lead, is looked up among the released views, and joins their components, in which the
+released representatives lead first, each of them. So the new images that are kept are those that would be, had the
+released ones been part of the run and had the first pick. Only `MAX_LEADERS` is counted anew in each run.
 """
 
 from __future__ import annotations
@@ -197,20 +202,46 @@ def follow_leaders(seen: Views, rules: DuplicateRules) -> tuple[Rows, npt.NDArra
     return leader, (leader == np.arange(leader.size)) & led
 
 
-def confirmed(seen: Views, pairs: Pairs, rules: DuplicateRules) -> npt.NDArray[np.bool_]:
-    """Return which proposed pairs of rows the longer hash confirms."""
-    return distances(seen.phash256[pairs.left], seen.phash256[pairs.right]) <= rules.verify_radius
+def follow_released(seen: Views, released: Views, rules: DuplicateRules) -> Rows:
+    """Return the row of ``released`` that each row of ``seen`` follows, or -1.
+
+    ``released`` are the searchable views of releases, all of each pHash of ``seen``. The first of one pHash, in the
+    order given, that a view is within ``verify_radius`` of leads it, as in `follow_leaders`.
+    """
+    order = np.argsort(released.phash, kind="stable")
+    values = released.phash[order]
+    at, end = (np.searchsorted(values, seen.phash, side=side) for side in ("left", "right"))
+    leader = np.full(seen.ids.size, -1, np.int64)
+    left = np.flatnonzero(at < end)
+    while left.size > 0:
+        front = order[at[left]]
+        follows = distances(seen.phash256[left], released.phash256[front]) <= rules.verify_radius
+        leader[left[follows]] = front[follows]
+        left = left[~follows]
+        at[left] += 1
+        left = left[at[left] < end[left]]
+    return leader
 
 
-def representatives(images: Images, roots: Ids, rules: DuplicateRules) -> Rows:
+def confirmed(seen: Views, pairs: Pairs, rules: DuplicateRules, other: Views | None = None) -> npt.NDArray[np.bool_]:
+    """Return which proposed pairs of rows the longer hash confirms; the right ones are rows of ``other``, if given."""
+    right = seen if other is None else other
+    return distances(seen.phash256[pairs.left], right.phash256[pairs.right]) <= rules.verify_radius
+
+
+def representatives(
+    images: Images, roots: Ids, rules: DuplicateRules, released: npt.NDArray[np.bool_] | None = None
+) -> Rows:
     """Return each row's representative, for distinct contents with every member of each component among them.
 
     ``roots`` names each row's component. The representative has the most pixels, then the smallest id; members beyond
-    ``max_spread`` of it form clusters of their own in the same way.
+    ``max_spread`` of it form clusters of their own in the same way. Rows that are ``released`` represent themselves,
+    and are asked before the others in the same order.
     """
-    rows = np.lexsort((images.ids, -images.pixels, roots))
+    fixed = np.zeros(images.ids.size, np.bool_) if released is None else released
+    rows = np.lexsort((images.ids, -images.pixels, ~fixed, roots))
     chosen = np.empty(rows.size, np.int64)
-    chosen[rows], _ = _led(rows, roots[rows], _clear(images, rules).phash256, rules.max_spread)
+    chosen[rows], _ = _led(rows, roots[rows], _clear(images, rules).phash256, rules.max_spread, fixed)
     return chosen
 
 
@@ -232,11 +263,17 @@ def clusters(images: Images, rules: DuplicateRules) -> Clusters:
     return explain(images, roots[inverse], rules)
 
 
-def explain(images: Images, roots: Ids, rules: DuplicateRules) -> Clusters:
-    """Return every image's cluster and evidence, for every image of each component; ``roots`` names the components."""
+def explain(
+    images: Images, roots: Ids, rules: DuplicateRules, released: npt.NDArray[np.bool_] | None = None
+) -> Clusters:
+    """Return every image's cluster and evidence, for every image of each component; ``roots`` names the components.
+
+    ``released`` marks the representatives of earlier releases, of which each component's are all given; rows of one
+    content agree in it.
+    """
     ids, first, inverse, copies = np.unique(images.ids, return_index=True, return_inverse=True, return_counts=True)
     contents = _rows(images, first)
-    chosen = representatives(contents, roots[first], rules)
+    chosen = representatives(contents, roots[first], rules, None if released is None else released[first])
     sizes = np.bincount(chosen, weights=copies, minlength=ids.size).astype(np.int64)[chosen]
     same = chosen == np.arange(ids.size)
     apart, verified, whole = closest(contents, np.arange(ids.size), chosen, rules)
@@ -279,11 +316,17 @@ def _rows(images: Images, rows: Rows) -> Images:
     return Images(ids[rows], phash[rows], longer[rows], clear[rows], pixels[rows])
 
 
-def _led(rows: Rows, groups: npt.NDArray[np.generic], words: Hashes, limit: int) -> tuple[Rows, npt.NDArray[np.bool_]]:
+def _led(
+    rows: Rows,
+    groups: npt.NDArray[np.generic],
+    words: Hashes,
+    limit: int,
+    fixed: npt.NDArray[np.bool_] | None = None,
+) -> tuple[Rows, npt.NDArray[np.bool_]]:
     """Return (leader row, whether it was given one) for ``rows`` sorted by group and then by precedence.
 
-    In each round the first row left of each group leads, and the rows of its group within ``limit`` bits of it follow.
-    After `MAX_LEADERS` rounds the rows left lead only themselves.
+    In each round the first row left of each group leads, and the rows of its group within ``limit`` bits of it follow,
+    but for those that are ``fixed``, which lead only. After `MAX_LEADERS` rounds the rows left lead only themselves.
     """
     leader, led = rows.copy(), np.zeros(rows.size, np.bool_)
     left = np.arange(rows.size)
@@ -293,6 +336,8 @@ def _led(rows: Rows, groups: npt.NDArray[np.generic], words: Hashes, limit: int)
         starts = np.flatnonzero(np.r_[True, groups[left[1:]] != groups[left[:-1]]])
         front = np.repeat(left[starts], np.diff(np.r_[starts, left.size]))
         follows = _between(words, rows[left], rows[front]).min(axis=1) <= limit
+        if fixed is not None:
+            follows &= ~fixed[rows[left]] | (left == front)
         taken = left[follows]
         leader[taken], led[taken] = rows[front[follows]], True
         left = left[~follows]
