@@ -164,7 +164,7 @@ def home_prefixes(hashes: Hashes, band: Band, prefix_bits: int) -> Rows:
 
 
 def prefixes_near(prefix: int, band: Band, prefix_bits: int) -> list[int]:
-    """Return the buckets, the row's own first, that hold every indexed row which a row of bucket ``prefix`` may meet."""
+    """Return the buckets, the row's own first, that hold every indexed row which one of bucket ``prefix`` may meet."""
     return [prefix ^ flip for flip in _flips(prefix_bits, min(band.tolerance, prefix_bits))]
 
 

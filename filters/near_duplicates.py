@@ -13,10 +13,10 @@ equal pHash, `filters.hamming.pairs_in_bucket` and `confirmed` on one bucket, `f
 of the edges, `representatives` on whole components. `clusters` is all of them in one process. The result depends on the
 set of images only, not on order or partition.
 
-What was released before ranks first and stays as it is: a new view follows the leaders that its pHash has in the release
-(`follow_released`) before it may lead, is looked up among the released views, and joins their components, in which the
-released representatives lead first, each of them. So the new images that are kept are those that would be, had the
-released ones been part of the run and had the first pick. Only `MAX_LEADERS` is counted anew in each run.
+What was released before ranks first and stays as it is: a new view follows the leaders that its pHash has in the
+release (`follow_released`) before it may lead, is looked up among the released views, and joins their components, in
+which the released representatives lead first, each of them. So the new images that are kept are those that would be,
+had the released ones been part of the run and had the first pick. Only `MAX_LEADERS` is counted anew in each run.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 ``dataset/`` holds what researchers take away. Its manifest lists every file; the root is one sha256 over the files
 that hold samples, so that two datasets with the same root hold the same samples in the same bytes. Lineage (times,
 addresses, offsets) differs between two crawls of the same content: it is listed and checked, but is not in the root.
+Nor is the hash index, by which later runs know what this release holds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from schemas.identity import fingerprint, sha256_hex
 FOLDER = "dataset"
 MANIFEST = "manifest.json"
 CARD = "README.md"
+HASHES = "hashes"
+INDEX = f"{HASHES}/index.json"
 _ENDINGS = {"shards": ".tar", "parquet": ".parquet", "lineage": ".parquet"}
 _IN_ROOT = ("shards", "parquet")
 _MOST_NAMED = 5  # concepts of a category that the card names
@@ -29,7 +32,7 @@ _JOURNAL = "publishing.json"  # on an object store, the names under dataset/ whi
 
 
 class DatasetFile(msgspec.Struct, frozen=True):
-    """One file of the dataset: path below ``dataset/``, size in bytes, sha256, samples in it (0: it holds none)."""
+    """One file of the dataset: path below ``dataset/``, size in bytes, sha256, and its samples, or a table's rows."""
 
     path: str
     bytes: int
@@ -70,6 +73,8 @@ def publish(
     pack: Committed,
     *,
     name: str,
+    hashes: list[tuple[DatasetFile, str]],
+    index: bytes,
     licence: str,
     ledger: Ledger,
     concepts: ConceptCounts,
@@ -79,6 +84,8 @@ def publish(
 ) -> DatasetManifest:
     """Put the packed files, the table of concepts and the card in place as ``out/dataset`` and return the manifest.
 
+    ``hashes`` are the files of the hash index, and where they are; ``index`` says how it was made.
+
     On the local disk the new folder is filled beside the old one and swapped in whole. An object store cannot rename:
     there the old manifest goes first and the new one is written last, so that what lies between them is no dataset.
     What is there already with the same manifest is left alone.
@@ -86,7 +93,7 @@ def publish(
     Raises:
         StageFailed: the files cannot be put in place.
     """
-    listed = files_of(pack)
+    listed = files_of(pack) + hashes
     entries = [entry for entry, _ in listed]
     samples = sum(entry.rows for entry in entries if entry.path.startswith("shards/"))
     root = root_of(entries)
@@ -99,7 +106,7 @@ def publish(
         concepts=concepts,
         downloads=downloads,
     )
-    written = {CARD: card.encode(), concept_counts.FILE: concept_counts.table_bytes(concepts.entries)}
+    written = {CARD: card.encode(), concept_counts.FILE: concept_counts.table_bytes(concepts.entries), INDEX: index}
     entries += [DatasetFile(path, len(data), sha256_hex(data), 0) for path, data in written.items()]
     manifest = DatasetManifest(
         name=name,
@@ -222,6 +229,7 @@ and no model trained elsewhere decided what was kept.
 - `shards/00000.tar …`: WebDataset, `{{key}}.jpg`, `{{key}}.txt`, `{{key}}.json`
 - `parquet/00000.parquet …`: the same samples; `image` loads as an Image feature
 - `lineage/00000.parquet …`: by key, where and when each sample was found and fetched
+- `hashes/`: perceptual hashes of all images that were looked at, for a later release to leave out what this one has
 - `concepts.parquet`: how many samples name each concept of the lexicon, with those that none names
 - `manifest.json`: sha256 and samples of every file; root `{root}`
 

@@ -1,164 +1,121 @@
-"""The dedupe stage: which fetched images are copies of one another, from their hashes alone.
+"""The dedupe stage: which fetched images are copies of one another, or of what was released, from hashes alone.
 
 Two Beam jobs over columns of hashes. The first finds edges: images of one pHash meet in a partition, what is left to
 search meets in the buckets of `filters.hamming`, and the edges of all are joined by union-find as a mergeable combiner.
-The second brings each component together to name its representatives. `filters.near_duplicates` states the rule.
+The second brings each component together to name its representatives. `filters.near_duplicates` states the rule. What
+earlier releases hold joins both by their hash indexes (see `pipelines.released`); this run's own index is written on
+the way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import apache_beam as beam
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from filters.hamming import bucket_rows, pairs_in_bucket, plan_bands
+from filters.hamming import Rows, bucket_rows, home_prefixes, key_order, pairs_in_bucket
 from filters.near_duplicates import (
     EVIDENCE,
     NEAR,
     TRIMMED,
     Clusters,
     DuplicateRules,
-    Images,
     Views,
     confirmed,
-    content_ids,
     distinct,
     explain,
     follow_leaders,
-    hash_words,
     views,
 )
-from filters.union_find import Forest, add_edges, empty, labels, merge
-from pipelines import coders, storage
+from filters.union_find import Forest, Ids, add_edges, empty, labels, merge
+from pipelines import storage
 from pipelines.exchange import Handle, Slice, group, partitions_for, read_columns, write_columns
-from pipelines.parts import AttemptPlace, Done, read_batches, write_part
+from pipelines.hash_columns import (
+    IMAGE_COLUMNS,
+    Edges,
+    hash_table,
+    images_of,
+    in_chunks,
+    spread,
+    view_table,
+    views_of,
+    write_table,
+)
+from pipelines.hash_index import BANDS, IMAGES, Released, band_part, id_bits, id_part, index_bands, prefix_bits
+from pipelines.parts import AttemptPlace, Done, write_part
 from pipelines.progress import ProgressNotes
+from pipelines.released import (
+    NONE,
+    RELEASED,
+    TWIN_COLUMNS,
+    FindRoots,
+    SearchReleased,
+    SpreadKept,
+    SpreadReleased,
+    ask_ids,
+    ask_views,
+    files,
+    first_told,
+    led_by_released,
+    read_labels,
+)
 from pipelines.stage import Attempt, merge_done, outcome_tallies
 from schemas.reasons import NO_REASON, Outcome
 from schemas.records import ClusterRow
 
-VERSION = 2
-"""Grows with every change of what this stage matches."""
-
-_HASHES = ["phash", "phash256", "clear_bits"]
-_VIEWS = ["", "trimmed_"]
-_COLUMNS = ["image_url", "raw_sha256", "original_width", "original_height", "outcome"]
-_COLUMNS += [view + name for view in _VIEWS for name in _HASHES]
-_EDGES_AT_ONCE = 30_000  # half a megabyte an element
-_ROWS_PER_BUCKET = 200_000
-
-Ids = npt.NDArray[np.int64]
+VERSION = 3
+"""Grows with every change of what this stage matches or writes."""
+LABELS = "labels"
 
 
-class Edges(NamedTuple):
-    """Pairs of content ids as raw little-endian int64 bytes: what union-find is fed."""
+class Matching(NamedTuple):
+    """What a run is matched by: the rules, about how many images, and the releases it is held against."""
 
-    left: bytes
-    right: bytes
+    rules: DuplicateRules
+    images: int
+    releases: Sequence[Released] = ()
+
+    @property
+    def meeting_bits(self) -> int:
+        """Into how many parts, as a power of two, views are cut to meet those of one pHash.
+
+        By the first band's keys, as the buckets of releases are, and at least as finely.
+        """
+        widest = index_bands(self.rules.radius)[0].width
+        cuts = [prefix_bits(self.images), *(release.made.prefix_bits for release in self.releases)]
+        return min(widest, max(cuts))
 
 
 class Label(NamedTuple):
-    """The component of a content that has an edge: the smallest content id in it."""
+    """The component of a node that has an edge: the smallest node in it."""
 
     node: int
     root: int
 
 
-coders.register(Edges)
-
-
-def hash_table(path: str) -> pa.Table:
-    """Return the columns of one part of images: URL, content id, each view's hashes in words, clear bits, pixels."""
-    tables = []
-    for batch in read_batches(path, _COLUMNS):
-        rows = pa.Table.from_batches([batch])
-        rows = rows.filter(pc.equal(rows["outcome"], Outcome.KEEP.value))
-        trimmed = pc.not_equal(rows["trimmed_phash"], "")
-        for name in _HASHES:  # an image without margins is its own trimmed view
-            place = rows.column_names.index("trimmed_" + name)
-            rows = rows.set_column(place, "trimmed_" + name, pc.if_else(trimmed, rows["trimmed_" + name], rows[name]))
-        pixels = rows["original_width"].to_numpy() * rows["original_height"].to_numpy()
-        tables.append(
-            pa.table(
-                {
-                    "image_url": rows["image_url"],
-                    "raw_sha256": rows["raw_sha256"],
-                    "id": content_ids(rows["raw_sha256"].to_pylist()),
-                    **{name: column for view in _VIEWS for name, column in _view_columns(rows, view)},
-                    "pixels": pixels,
-                }
-            )
-        )
-    return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.int64())})
-
-
-def _view_columns(rows: pa.Table, view: str) -> Iterator[tuple[str, object]]:
-    yield view + "phash", hash_words(rows[view + "phash"].to_pylist(), 64)[:, 0]
-    longer = hash_words(rows[view + "phash256"].to_pylist(), 256)
-    yield from ((f"{view}word{n}", longer[:, n]) for n in range(4))
-    yield view + "clear_bits", rows[view + "clear_bits"]
-
-
-def images_of(table: pa.Table) -> Images:
-    """Return the columns that the matching rules work on."""
-
-    def stacked(names: list[str]) -> Any:
-        return np.stack([table[name].to_numpy() for name in names], axis=1)
-
-    return Images(
-        table["id"].to_numpy(),
-        stacked([f"{view}phash" for view in _VIEWS]),
-        stacked([f"{view}word{n}" for view in _VIEWS for n in range(4)]).reshape(-1, len(_VIEWS), 4),
-        stacked([f"{view}clear_bits" for view in _VIEWS]),
-        table["pixels"].to_numpy(),
-    )
-
-
-def view_table(seen: Views) -> pa.Table:
-    """Return the columns in which views travel."""
-    return pa.table({"id": seen.ids, "phash": seen.phash, **{f"word{n}": seen.phash256[:, n] for n in range(4)}})
-
-
-def views_of(table: pa.Table) -> Views:
-    """Return the views of a `view_table`."""
-    words = np.stack([table[f"word{n}"].to_numpy() for n in range(4)], axis=1)
-    return Views(table["id"].to_numpy(), table["phash"].to_numpy(), words)
-
-
-def spread(values: npt.NDArray[np.uint64] | Ids, partitions: int) -> Ids:
-    """Return the partition of each value: equal values meet, and close ones are spread."""
-    mixed = values.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing (Knuth, TAOCP 3, 6.4)
-    return ((mixed >> np.uint64(32)) % np.uint64(partitions)).astype(np.int64)
-
-
-def in_chunks(left: Ids, right: Ids) -> Iterator[Edges]:
-    """Yield edges in elements small enough to shuffle."""
-    for start in range(0, len(left), _EDGES_AT_ONCE):
-        piece = slice(start, start + _EDGES_AT_ONCE)
-        yield Edges(left[piece].astype("<i8").tobytes(), right[piece].astype("<i8").tobytes())
-
-
 class SpreadViews(beam.DoFn):
-    """Spreads the views of a part's images by pHash."""
+    """Spreads the views of a part's images, so that those of one pHash meet; asks releases for its contents."""
 
-    def __init__(self, place: AttemptPlace, partitions: int, rules: DuplicateRules) -> None:
+    def __init__(self, place: AttemptPlace, matching: Matching) -> None:
         self._place = place
-        self._partitions = partitions
-        self._rules = rules
+        self._matching = matching
 
-    def process(self, path: str) -> Iterator[Handle]:
+    def process(self, path: str) -> Iterator[beam.pvalue.TaggedOutput]:
         """Yield the handles of one part's slices."""
         table = hash_table(path)
         if table.num_rows == 0:
             return
-        seen = views(images_of(table), self._rules)
-        yield from write_columns(self._place.exchange, view_table(seen), spread(seen.phash, self._partitions))
+        rules, _, releases = self._matching
+        seen = views(images_of(table), rules)
+        places = home_prefixes(seen.phash, index_bands(rules.radius)[0], self._matching.meeting_bits)
+        for handle in write_columns(self._place.exchange, view_table(seen), places):
+            yield beam.pvalue.TaggedOutput("views", handle)
+        for number, release in enumerate(releases):
+            for handle in ask_ids(self._place, number, release, table["id"].to_numpy()):
+                yield beam.pvalue.TaggedOutput("ids", handle)
 
 
 class SpreadComponents(beam.DoFn):
@@ -170,85 +127,98 @@ class SpreadComponents(beam.DoFn):
         self._labels_path = labels_path
 
     def setup(self) -> None:
-        """Load the labels once a worker: 16 bytes in memory for each content that has an edge."""
-        with storage.open_to_read(self._labels_path) as file:
-            table = pq.read_table(file)
-        self._nodes, self._roots = table["node"].to_numpy(), table["root"].to_numpy()
+        """Load the labels once a worker."""
+        self._labels = read_labels(self._labels_path)
 
     def process(self, path: str) -> Iterator[Handle]:
         """Yield the handles of one part's slices."""
         table = hash_table(path)
         if table.num_rows == 0:
             return
-        roots = self._root_of(table["id"].to_numpy())
+        roots = self._labels.of(table["id"].to_numpy())
         table = table.append_column("root", pa.array(roots))
         yield from write_columns(self._place.exchange, table, spread(roots, self._partitions))
-
-    def _root_of(self, ids: Ids) -> Ids:
-        if len(self._nodes) == 0:
-            return ids
-        places = np.minimum(np.searchsorted(self._nodes, ids), len(self._nodes) - 1)
-        return np.where(self._nodes[places] == ids, self._roots[places], ids)
 
 
 class FollowLeaders(beam.DoFn):
     """Joins images of one pHash; sends one of each group on to the buckets."""
 
-    def __init__(self, place: AttemptPlace, rules: DuplicateRules, *, expected: int) -> None:
+    def __init__(self, place: AttemptPlace, matching: Matching) -> None:
         self._place = place
-        self._rules = rules
-        self._bands = plan_bands(rules.radius, max(expected, 1))
-        self._prefix_bits = prefix_bits(expected)
+        self._matching = matching
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
         """Yield the edges found in one partition and the handles of its bucket slices."""
-        table = read_columns(element[1])
-        if table is None:
-            return
-        seen = distinct(views_of(table))
-        leader, searchable = follow_leaders(seen, self._rules)
-        followers = np.flatnonzero(leader != np.arange(len(leader)))
-        for edges in in_chunks(seen.ids[followers], seen.ids[leader[followers]]):
-            yield beam.pvalue.TaggedOutput("edges", edges)
-        left = np.flatnonzero(searchable)
-        visits, places = [], []
-        for number, band in enumerate(self._bands):
-            bits = min(self._prefix_bits, band.width)
-            for prefix, rows in bucket_rows(seen.phash[left], band, bits):
-                visits.append(left[rows])
-                places.append(np.full(len(rows), number << self._prefix_bits | prefix, np.int64))
-        if visits:
-            rows = np.concatenate(visits)
-            visitors = view_table(seen).take(rows)
-            for handle in write_columns(self._place.exchange, visitors, np.concatenate(places)):
-                yield beam.pvalue.TaggedOutput("handles", handle)
-
-
-class SearchBucket(beam.DoFn):
-    """Finds and confirms the near pairs of one bucket."""
-
-    def __init__(self, rules: DuplicateRules, *, expected: int) -> None:
-        self._rules = rules
-        self._bands = plan_bands(rules.radius, max(expected, 1))
-        self._prefix_bits = prefix_bits(expected)
-
-    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Edges]:
-        """Yield the bucket's edges."""
-        place, slices = element
+        bucket, slices = element
         table = read_columns(slices)
         if table is None:
             return
-        number, prefix = place >> self._prefix_bits, place & ((1 << self._prefix_bits) - 1)
-        bits = min(self._prefix_bits, self._bands[number].width)
+        rules, _, releases = self._matching
+        seen = distinct(views_of(table))
+        followed = led_by_released(seen, releases, rules, bits=self._matching.meeting_bits, bucket=bucket)
+        yield from _edges(seen.ids[followed.rows], followed.ids)
+        for number, release in enumerate(releases):
+            for handle in ask_ids(self._place, number, release, followed.ids[followed.release == number]):
+                yield beam.pvalue.TaggedOutput("ids", handle)
+        seen = _without(seen, followed.rows)
+        leader, searchable = follow_leaders(seen, rules)
+        followers = np.flatnonzero(leader != np.arange(len(leader)))
+        yield from _edges(seen.ids[followers], seen.ids[leader[followers]])
+        seen = _without(seen, np.flatnonzero(~searchable))
+        for handle in self._visits(seen):
+            yield beam.pvalue.TaggedOutput("handles", handle)
+        for handle in ask_views(self._place, releases, seen, rules):
+            yield beam.pvalue.TaggedOutput("asked", handle)
+
+    def _visits(self, seen: Views) -> Iterator[Handle]:
+        """Yield the handles of the slices that this run's own buckets see."""
+        visits, places = [], []
+        for number, band in enumerate(index_bands(self._matching.rules.radius)):
+            bits = min(prefix_bits(self._matching.images), band.width)
+            for prefix, rows in bucket_rows(seen.phash, band, bits):
+                visits.append(rows)
+                places.append(np.full(len(rows), band_part(number, prefix), np.int64))
+        if visits:
+            visitors = view_table(seen).take(np.concatenate(visits))
+            yield from write_columns(self._place.exchange, visitors, np.concatenate(places))
+
+
+class SearchBucket(beam.DoFn):
+    """Finds and confirms the near pairs of one bucket; writes the views at home in it to the index."""
+
+    def __init__(self, place: AttemptPlace, matching: Matching) -> None:
+        self._place = place
+        self._matching = matching
+
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
+        """Yield the bucket's edges and its part of the index."""
+        part, slices = element
+        table = read_columns(slices)
+        if table is None:
+            return
+        rules = self._matching.rules
+        bands = index_bands(rules.radius)
+        number, prefix = part >> 16, part & 0xFFFF
+        bits = min(prefix_bits(self._matching.images), bands[number].width)
         seen = views_of(table)
-        pairs = pairs_in_bucket(seen.phash, self._bands, number, self._rules.radius, prefix_bits=bits, prefix=prefix)
-        sure = confirmed(seen, pairs, self._rules)
-        yield from in_chunks(seen.ids[pairs.left[sure]], seen.ids[pairs.right[sure]])
+        pairs = pairs_in_bucket(seen.phash, bands, number, rules.radius, prefix_bits=bits, prefix=prefix)
+        sure = confirmed(seen, pairs, rules)
+        yield from _edges(seen.ids[pairs.left[sure]], seen.ids[pairs.right[sure]])
+        home = np.flatnonzero(home_prefixes(seen.phash, bands[number], bits) == prefix)
+        if home.size > 0:
+            rows = home[key_order(seen.phash[home], seen.ids[home], bands[number])]
+            written = write_table(self._place, BANDS, part, table.take(rows))
+            yield beam.pvalue.TaggedOutput("done", Done([written], []))
 
 
-def prefix_bits(expected: int) -> int:
-    """Return into how many buckets, as a power of two, a band is cut so that a bucket fits in memory."""
-    return min(8, max(0, (expected // _ROWS_PER_BUCKET).bit_length()))
+def _edges(left: Ids, right: Ids) -> Iterator[beam.pvalue.TaggedOutput]:
+    for edges in in_chunks(left, right):
+        yield beam.pvalue.TaggedOutput("edges", edges)
+
+
+def _without(seen: Views, rows: Rows) -> Views:
+    left = np.delete(np.arange(seen.ids.size), rows)
+    return Views(seen.ids[left], seen.phash[left], seen.phash256[left])
 
 
 class JoinEdges(beam.CombineFn):
@@ -272,7 +242,7 @@ class JoinEdges(beam.CombineFn):
 
 
 class WriteLabels(beam.DoFn):
-    """Writes the component of every content that has an edge."""
+    """Writes the component of every node that has an edge."""
 
     def __init__(self, place: AttemptPlace) -> None:
         self._place = place
@@ -281,38 +251,108 @@ class WriteLabels(beam.DoFn):
         """Write one part of labels."""
         nodes, roots = labels(forest)
         rows = (Label(int(node), int(root)) for node, root in zip(nodes, roots, strict=True))
-        yield Done([write_part(self._place, "labels", 0, Label, rows)], [])
+        yield Done([write_part(self._place, LABELS, 0, Label, rows)], [])
 
 
 class ExplainPartition(beam.DoFn):
     """Names the cluster, the representative and the evidence of every image of whole components."""
 
-    def __init__(self, place: AttemptPlace, rules: DuplicateRules) -> None:
+    def __init__(self, place: AttemptPlace, matching: Matching) -> None:
         self._place = place
-        self._rules = rules
+        self._matching = matching
 
-    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
-        """Write one part of clusters."""
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
+        """Write one part of clusters; hand its images on to the index."""
         partition, slices = element
-        table = read_columns(slices)
-        assert table is not None
-        found = explain(images_of(table), table["root"].to_numpy(), self._rules)
-        rows = sorted(cluster_rows(table, found))
+        pieces = list(slices)
+        table = read_columns(piece for piece in pieces if piece.source != RELEASED)
+        if table is None:  # a component that only ties releases to one another
+            return
+        released = _met(read_columns(piece for piece in pieces if piece.source == RELEASED), table)
+        everything = pa.concat_tables([table.select(_JOINED), released.select(_JOINED)])
+        is_released = np.isin(everything["id"].to_numpy(), released["id"].to_numpy())
+        found = explain(images_of(everything), everything["root"].to_numpy(), self._matching.rules, is_released)
+        rows = sorted(cluster_rows(table, found, released))
         notes = ProgressNotes(self._place.path)
         notes.advance(len(rows))
         notes.flush()
         part = write_part(self._place, "clusters", partition, ClusterRow, rows)
-        yield Done([part], outcome_tallies({(Outcome.KEEP, NO_REASON): len(rows)}))
+        books = outcome_tallies({(Outcome.KEEP, NO_REASON): len(rows)})
+        yield beam.pvalue.TaggedOutput("done", Done([part], books))
+        index = index_rows(everything, found, released)
+        parts = id_part(index["id"].to_numpy(), id_bits(self._matching.images))
+        for handle in write_columns(self._place.exchange, index, parts):
+            yield beam.pvalue.TaggedOutput("index", handle)
 
 
-def cluster_rows(table: pa.Table, found: Clusters) -> Iterator[ClusterRow]:
-    """Yield the row of each image. A representative content is shown by the smallest of its URLs."""
+_JOINED = [*IMAGE_COLUMNS, "root"]
+
+
+def _met(released: pa.Table | None, table: pa.Table) -> pa.Table:
+    """Return the released representatives of the components that ``table`` has images of, each once."""
+    if released is None:
+        texts, numbers = pa.array([], pa.string()), pa.array([], pa.int64())
+        columns = dict(zip(TWIN_COLUMNS, (numbers, texts, texts), strict=True))
+        return pa.table({**{name: table[name].slice(0, 0) for name in _JOINED}, **columns})
+    mine = np.isin(released["root"].to_numpy(), table["root"].to_numpy())
+    return first_told(released.filter(pa.array(mine)))
+
+
+def index_rows(everything: pa.Table, found: Clusters, released: pa.Table) -> pa.Table:
+    """Return one row a content: what is known of it, its representative and its component, and its earlier release.
+
+    A component that is part of a release keeps the root it has there.
+    """
+    ids, first = np.unique(everything["id"].to_numpy(), return_index=True)
+    rows = everything.take(first)
+    roots = rows["root"].to_numpy()
+    before = np.searchsorted(ids, released["id"].to_numpy())
+    earlier = np.full(ids.size, NONE, np.int64)
+    earlier[before] = released["earlier_root"].to_numpy()
+    told = {name: np.full(ids.size, "", object) for name in TWIN_COLUMNS[1:]}
+    for name, column in told.items():
+        column[before] = released[name].to_pylist()
+    return pa.table(
+        {
+            **{name: rows[name] for name in IMAGE_COLUMNS},
+            "representative": found.representative[first],
+            "root": np.where(roots < 0, ~roots, roots),
+            "earlier_root": earlier,
+            **{name: pa.array(column, pa.string()) for name, column in told.items()},
+        }
+    )
+
+
+class WriteIndex(beam.DoFn):
+    """Writes one file of the index's table of images, in the order of content ids."""
+
+    def __init__(self, place: AttemptPlace) -> None:
+        self._place = place
+
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
+        """Write the file."""
+        part, slices = element
+        table = read_columns(slices)
+        assert table is not None
+        _, rows = np.unique(table["id"].to_numpy(), return_index=True)
+        yield Done([write_table(self._place, IMAGES, part, table.take(rows))], [])
+
+
+def cluster_rows(table: pa.Table, found: Clusters, released: pa.Table) -> Iterator[ClusterRow]:
+    """Yield the row of each image; ``found`` begins with the rows of ``table``.
+
+    A representative content is shown by the smallest of its URLs, and by none where only a release has it.
+    """
     urls, digests, ids = (table[name].to_pylist() for name in ("image_url", "raw_sha256", "id"))
+    names = ("id", "raw_sha256", *TWIN_COLUMNS[1:])
+    twins = {row[0]: row[1:] for row in zip(*(released[name].to_pylist() for name in names), strict=True)}
     shown: dict[int, tuple[str, str]] = {}
     for identity, url, digest in zip(ids, urls, digests, strict=True):
         shown[identity] = min(shown.get(identity, (url, digest)), (url, digest))
     for row, url in enumerate(urls):
-        representative, digest = shown[int(found.representative[row])]
+        leader = int(found.representative[row])
+        digest, released_in, released_key = twins.get(leader, ("", "", ""))
+        representative, digest = shown.get(leader, ("", digest))
         match = str(found.match[row])
         proposed, verified = EVIDENCE[match]
         yield ClusterRow(
@@ -325,38 +365,69 @@ def cluster_rows(table: pa.Table, found: Clusters) -> Iterator[ClusterRow]:
             distance=int(found.distance[row]),
             verify_distance=int(found.verify_distance[row]),
             size=int(found.size[row]),
+            released_in=released_in,
+            released_key=released_key,
         )
 
 
-def run_dedupe(attempt: Attempt, paths: list[str], images: int, rules: DuplicateRules) -> Done:
-    """Match ``images`` fetched images; return what both jobs wrote."""
-    place, partitions = attempt.place, partitions_for(images)
+def run_dedupe(attempt: Attempt, paths: list[str], matching: Matching) -> Done:
+    """Match fetched images, those of the parts at ``paths``; return what both jobs wrote."""
+    joined = attempt.run(lambda p: _find_edges(p, paths, attempt.place, matching), unit="edges", label="match")
+    labels_path = next(part.path for part in joined.parts if part.table == LABELS)
+    labels_path = storage.join(attempt.place.folder, labels_path)
+    explained = attempt.run(
+        lambda p: _explain(p, paths, attempt.place, matching, labels_path), total=matching.images, unit="images"
+    )
+    return merge_done([joined, explained])
 
-    def find_edges(pipeline: beam.Pipeline) -> beam.PCollection[Done]:
-        parts = pipeline | "parts" >> beam.Create(paths) | "hashes" >> beam.ParDo(SpreadViews(place, partitions, rules))
-        followed = group(parts, "same hash") | "follow" >> beam.ParDo(
-            FollowLeaders(place, rules, expected=images)
-        ).with_outputs("edges", "handles")
-        searched = group(followed.handles, "buckets") | "search" >> beam.ParDo(SearchBucket(rules, expected=images))
-        edges = (followed.edges, searched) | "edges" >> beam.Flatten()
-        typed = edges | "edge types" >> beam.Map(_as_it_is).with_output_types(Edges)
-        done: beam.PCollection[Done] = (
-            typed | "join" >> beam.CombineGlobally(JoinEdges()) | "labels" >> beam.ParDo(WriteLabels(place))
-        )
-        return done
 
-    joined = attempt.run(find_edges, unit="edges", label="match")
-    labels_path = storage.join(place.folder, joined.parts[0].path)
+def _find_edges(
+    pipeline: beam.Pipeline, paths: list[str], place: AttemptPlace, matching: Matching
+) -> beam.PCollection[Done]:
+    """Wire the first job: edges from views of one pHash, from this run's buckets and from those of releases."""
+    rules, _, releases = matching
+    parts = pipeline | "parts" >> beam.Create(paths)
+    parts = parts | "hashes" >> beam.ParDo(SpreadViews(place, matching)).with_outputs("views", "ids")
+    followed = group(parts.views, "same hash") | "follow" >> beam.ParDo(FollowLeaders(place, matching)).with_outputs(
+        "edges", "handles", "asked", "ids"
+    )
+    searched = group(followed.handles, "buckets") | "search" >> beam.ParDo(SearchBucket(place, matching)).with_outputs(
+        "edges", "done"
+    )
+    edges = [followed.edges, searched.edges]
+    if releases:
+        across = group(followed.asked, "released buckets") | "search released" >> beam.ParDo(
+            SearchReleased(place, rules, releases)
+        ).with_outputs("edges", "ids")
+        tables = pipeline | "released images" >> beam.Create(files(releases)).with_output_types(Handle)
+        asked = (tables, parts.ids, followed.ids, across.ids) | "released ids" >> beam.Flatten()
+        roots = group(asked, "meet released") | "roots" >> beam.ParDo(FindRoots(releases))
+        edges += [across.edges, roots]
+    typed = edges | "edges" >> beam.Flatten() | "edge types" >> beam.Map(_as_it_is).with_output_types(Edges)
+    written = typed | "join" >> beam.CombineGlobally(JoinEdges()) | "labels" >> beam.ParDo(WriteLabels(place))
+    done: beam.PCollection[Done] = (written, searched.done) | "matched" >> beam.Flatten()
+    return done
 
-    def explain_all(pipeline: beam.Pipeline) -> beam.PCollection[Done]:
-        spreader = SpreadComponents(place, partitions, labels_path)
-        parts = pipeline | "parts" >> beam.Create(paths) | "labelled" >> beam.ParDo(spreader)
-        done: beam.PCollection[Done] = group(parts, "components") | "explain" >> beam.ParDo(
-            ExplainPartition(place, rules)
-        )
-        return done
 
-    return merge_done([joined, attempt.run(explain_all, total=images, unit="images")])
+def _explain(
+    pipeline: beam.Pipeline, paths: list[str], place: AttemptPlace, matching: Matching, labels_path: str
+) -> beam.PCollection[Done]:
+    """Wire the second job: whole components, with what releases have of them, explained and indexed."""
+    partitions, releases = partitions_for(matching.images), matching.releases
+    parts = pipeline | "parts" >> beam.Create(paths)
+    rows = [parts | "labelled" >> beam.ParDo(SpreadComponents(place, partitions, labels_path))]
+    if releases:
+        kept = [(number, path) for number, release in enumerate(releases) for path in release.kept]
+        keys = pipeline | "released keys" >> beam.Create(kept) | "by file" >> beam.ParDo(SpreadKept(place, releases))
+        tables = pipeline | "released images" >> beam.Create(files(releases)).with_output_types(Handle)
+        met = group((tables, keys) | "of a release" >> beam.Flatten(), "meet keys")
+        spreader = SpreadReleased(place, partitions, labels_path, releases)
+        rows.append(met | "representatives" >> beam.ParDo(spreader))
+    together = group(rows | "rows" >> beam.Flatten(), "components")
+    explained = together | "explain" >> beam.ParDo(ExplainPartition(place, matching)).with_outputs("done", "index")
+    index = group(explained.index, "index") | "write index" >> beam.ParDo(WriteIndex(place))
+    done: beam.PCollection[Done] = (explained.done, index) | "reports" >> beam.Flatten()
+    return done
 
 
 def _as_it_is(edges: Edges) -> Edges:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from filters.base import Filter, verdict
+from filters.near_duplicates import EXACT
 from filters.suppression import SuppressionTable
 from pipelines.workflow import Select
 from schemas.reasons import NO_REASON, Outcome, Reason, Stage
@@ -123,4 +124,13 @@ def decide(
     drop, verdicts = judge_image(image, select.filters, select.on_unknown)
     if drop:
         return outcome_row(row, Stage.SELECT, drop, "", verdicts=verdicts)
+    if cluster.released_key:
+        return outcome_row(row, Stage.DEDUPE, Reason.DUPLICATE_RELEASED, released_twin(cluster), verdicts=verdicts)
     return Contender(row, image, cluster, verdicts)
+
+
+def released_twin(cluster: ClusterRow) -> str:
+    """Return which release has a cluster's picture: the sample there, and how far the image is from its cluster's."""
+    apart = f"{cluster.distance} of 64 and {cluster.verify_distance} of 256 bits from"
+    how = "the bytes of" if cluster.match == EXACT else apart
+    return f"{cluster.released_in}: sample {cluster.released_key}; {how} image {cluster.cluster}"

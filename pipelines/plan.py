@@ -19,6 +19,7 @@ from pipelines.dataset import FOLDER
 from pipelines.download_shards import DOWNLOADED, Download, find_shards
 from pipelines.errors import InputRefused
 from pipelines.extract import SourceUnit
+from pipelines.hash_index import Released, find_released
 from pipelines.link_table import format_of
 from pipelines.parts import read_batches
 from pipelines.stage import StagePlan, committed
@@ -38,7 +39,8 @@ class RunPlan(NamedTuple):
     """The stages of a run in order, the source files they start from, the workflow's own concepts, and what a release
     must cover.
 
-    ``retries`` says how often each stage has been asked to try failed requests again.
+    ``released`` are the releases it dedupes against. ``retries`` says how often each stage has been asked to try failed
+    requests again.
     """
 
     stages: list[StagePlan]
@@ -46,6 +48,7 @@ class RunPlan(NamedTuple):
     concepts: AddedConcepts
     demands: Demands
     retries: Mapping[str, int]
+    released: list[Released]
 
     def of(self, stage: Stage) -> StagePlan:
         """Return one stage's plan."""
@@ -116,7 +119,7 @@ def plan_run(
     own, which takes over what the one before it has.
 
     Raises:
-        InputRefused: a file that the workflow names is missing or malformed.
+        InputRefused: a file or release that the workflow names is missing, malformed or of other rules.
     """
     retries = retries or {}
     concepts = read_added(workflow.concepts)
@@ -176,7 +179,16 @@ def plan_run(
         screen=screened,
         retries=retries.get(Stage.FETCH, 0),
     )
-    clustered = add(Stage.DEDUPE, version=dedupe.VERSION, rules=as_plain(workflow.dedupe), fetch=fetched)
+    rules = workflow.dedupe.rules()
+    released = find_released(workflow.dedupe.against, rules, storage.join(out, FOLDER))
+    clustered = add(
+        Stage.DEDUPE,
+        version=dedupe.VERSION,
+        rules=as_plain(rules),
+        against=[release.identity for release in released],
+        pyarrow=version("pyarrow"),
+        fetch=fetched,
+    )
     selected = add(
         Stage.SELECT,
         version=select.VERSION,
@@ -196,7 +208,7 @@ def plan_run(
         pyarrow=version("pyarrow"),
         select=selected,
     )
-    return RunPlan(stages, files, concepts, demands, retries)
+    return RunPlan(stages, files, concepts, demands, retries, released)
 
 
 def retries_after(plan: RunPlan) -> dict[str, int]:

@@ -72,6 +72,7 @@ REASON_TEXTS: Final[dict[Reason, str]] = {
     Reason.IMAGE_GREY: "The image is without colour.",
     Reason.DUPLICATE_EXACT: "Another candidate with the same image bytes was preferred; this caption stays with it.",
     Reason.DUPLICATE_NEAR: "Another candidate with nearly the same picture was preferred; this caption stays with it.",
+    Reason.DUPLICATE_RELEASED: "An earlier release that this workflow names has this picture, or nearly the same.",
     Reason.NEAR_EVALUATION_IMAGE: "The picture, or a copy of it, is in an evaluation set or near one of its images.",
     Reason.EVALUATION_CAPTION: "The text is a caption of an evaluation set.",
     Reason.CAPTION_REPEATED: "Enough samples with the same caption are kept already.",

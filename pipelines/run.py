@@ -12,7 +12,19 @@ from typing import Any
 import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines import concept_counts, crawl, decontaminate, dedupe, extract, fetch, pack, screen, select, storage
+from pipelines import (
+    concept_counts,
+    crawl,
+    decontaminate,
+    dedupe,
+    extract,
+    fetch,
+    hash_index,
+    pack,
+    screen,
+    select,
+    storage,
+)
 from pipelines.concept_counts import ConceptCounts
 from pipelines.coverage import told
 from pipelines.dataset import FOLDER, DatasetManifest, publish
@@ -21,6 +33,7 @@ from pipelines.errors import CheckFailed, InputRefused, StageFailed
 from pipelines.evaluation_sets import find_files
 from pipelines.exchange import partitions_for
 from pipelines.extract import SourceUnit
+from pipelines.hash_index import index_bytes
 from pipelines.ledger import ledger_of
 from pipelines.lock import Lease
 from pipelines.plan import RunPlan, find_sources, plan_run, retries_after
@@ -134,9 +147,12 @@ class Run:
                     lease.check()
                 if stage.stage == Stage.SELECT:
                     concepts = self._covered(plan)
+        clustered, packed = self._done[Stage.DEDUPE], self._done[Stage.PACK]
         manifest = publish(
             self._out,
-            self._done[Stage.PACK],
+            packed,
+            hashes=hash_index.files_of(clustered, packed),
+            index=index_bytes(self._workflow.dedupe.rules(), clustered.manifest.rows("clusters")),
             name=self._workflow.name,
             licence=self._workflow.pack.licence,
             downloads=bool(self._workflow.sources.img2dataset),
@@ -238,10 +254,10 @@ class Run:
         return attempt.commit(done)
 
     def _run_dedupe(self, attempt: Attempt, plan: RunPlan) -> Committed:
-        del plan
         fetched = self._done[Stage.FETCH]
         kept = fetched.manifest.tallies.get(Outcome.KEEP, 0)
-        done = dedupe.run_dedupe(attempt, fetched.paths("images"), kept, self._workflow.dedupe)
+        matching = dedupe.Matching(self._workflow.dedupe.rules(), kept, plan.released)
+        done = dedupe.run_dedupe(attempt, fetched.paths("images"), matching)
         return attempt.commit(done, expected=kept)
 
     def _run_select(self, attempt: Attempt, plan: RunPlan) -> Committed:
@@ -253,7 +269,7 @@ class Run:
             ("clusters", ClusterRow, self._done[Stage.DEDUPE].paths("clusters")),
         ]
         read, evaluation = decontaminate.read_tables(
-            attempt, find_files(self._workflow.select.exclude_near), self._workflow.fetch, self._workflow.dedupe
+            attempt, find_files(self._workflow.select.exclude_near), self._workflow.fetch, self._workflow.dedupe.rules()
         )
         rules = select.SelectRules(self._workflow.select, self._opt_outs, self._takedowns, plan.concepts)
         done = attempt.run(

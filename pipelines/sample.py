@@ -104,7 +104,7 @@ def _metadata(teller: Contender, shown: Contender, losers: Sequence[Contender]) 
 def _membership(contender: Contender) -> dict[str, object]:
     """Return what binds an image to its cluster; the distances in it are to the cluster's representative."""
     found: dict[str, object] = contender.cluster._asdict()
-    del found["image_url"]
+    del found["image_url"], found["released_key"]  # nothing is kept of a cluster of which a release has a sample
     return found
 
 

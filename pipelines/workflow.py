@@ -89,6 +89,16 @@ class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                 raise ValueError(f"{name} is {limit}: it must be at least 1, or left out")
 
 
+class Dedupe(DuplicateRules, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When two images are copies, and the releases (their ``dataset`` folders) whose images are not to come again."""
+
+    against: tuple[str, ...] = ()
+
+    def rules(self) -> DuplicateRules:
+        """Return the thresholds alone."""
+        return DuplicateRules(**{name: getattr(self, name) for name in DuplicateRules.__struct_fields__})
+
+
 class Pack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How the dataset is written. ``licence`` and ``language`` go to the dataset card."""
 
@@ -111,7 +121,7 @@ class Workflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     safety: CaptionSafety = CaptionSafety()
     concepts: Concepts = Concepts()
     fetch: ImageSettings = ImageSettings()
-    dedupe: DuplicateRules = DuplicateRules()
+    dedupe: Dedupe = Dedupe()
     select: Select = Select()
     pack: Pack = Pack()
     release: Release = Release()

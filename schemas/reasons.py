@@ -106,6 +106,7 @@ class Reason(StrEnum):
     IMAGE_GREY = "image_grey"
     DUPLICATE_EXACT = "duplicate_exact"
     DUPLICATE_NEAR = "duplicate_near"
+    DUPLICATE_RELEASED = "duplicate_released"
     NEAR_EVALUATION_IMAGE = "near_evaluation_image"
     EVALUATION_CAPTION = "evaluation_caption"
     CAPTION_REPEATED = "caption_repeated"

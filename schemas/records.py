@@ -167,7 +167,9 @@ class ClusterRow(NamedTuple):
 
     ``cluster`` is the sha256 of the representative's bytes. ``match`` is unique, exact or near; ``proposed_by`` and
     ``confirmed_by`` name the hashes that said so. ``distance`` (of 64 bits) and ``verify_distance`` (of 256) are to the
-    representative. ``size`` counts the images of the cluster.
+    representative. ``size`` counts the images of the cluster. Where an earlier release has the representative,
+    ``released_in`` names the release (its name and the first 8 digits of its root), ``released_key`` the sample that it
+    has of the cluster ("": none), and ``representative_url`` is empty unless this run has the same bytes.
     """
 
     image_url: str
@@ -179,6 +181,8 @@ class ClusterRow(NamedTuple):
     distance: int
     verify_distance: int
     size: int
+    released_in: str = ""
+    released_key: str = ""
 
 
 class OutcomeRow(NamedTuple):
@@ -221,6 +225,13 @@ class LineageRow(NamedTuple):
     http_status: int | None
     address: str
     consent: list[Consent]
+
+
+class KeptRow(NamedTuple):
+    """A sample's place in the hash index: the content id of its cluster's representative, and its key."""
+
+    id: int
+    key: str
 
 
 class SelectedRow(NamedTuple):

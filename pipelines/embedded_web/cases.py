@@ -34,6 +34,7 @@ NOT_ON_THE_WEB: tuple[tuple[Reason, str], ...] = (
         "the demo has no evaluation set; test_decontaminate.py gives it one",
     ),
     (Reason.EVALUATION_CAPTION, "the same"),
+    (Reason.DUPLICATE_RELEASED, "the demo is deduped against no release; tests/pipelines/test_released.py has two"),
     (Reason.CAPTION_REPEATED, "the demo sets no cap; test_select.py does"),
     (Reason.CAPTION_NEAR_REPEATED, "the same"),
     (

@@ -11,11 +11,15 @@ from filters.hamming import (
     Band,
     bucket_rows,
     distances,
+    home_prefixes,
     index_of,
+    key_order,
     near_in,
     near_pairs,
+    pairs_across,
     pairs_in_bucket,
     plan_bands,
+    prefixes_near,
 )
 
 PairSet = set[tuple[int, int]]
@@ -190,3 +194,34 @@ def test_a_look_up_finds_what_comparing_all_finds(indexed, asked, radius):
         if (a ^ b).bit_count() <= radius
     ]
     assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
+
+
+@pytest.mark.parametrize("radius", [0, 2, 6, 9])
+@pytest.mark.parametrize("prefix_bits", [0, 3])
+def test_new_hashes_are_looked_up_in_buckets_and_each_pair_is_reported_once(radius, prefix_bits):
+    hashes = crowded(600, seed=radius)
+    asked, indexed = hashes[:150], np.concatenate([hashes[150:], hashes[:20], hashes[:20]])
+    bands = plan_bands(radius, 1000)
+    found = []
+    for number, band in enumerate(bands):
+        bits = min(prefix_bits, band.width)
+        homes, own = home_prefixes(indexed, band, bits), home_prefixes(asked, band, bits)
+        for prefix in range(1 << bits):
+            rows, others = (
+                np.flatnonzero(np.isin(own, prefixes_near(prefix, band, bits))),
+                np.flatnonzero(homes == prefix),
+            )
+            pairs = pairs_across(asked[rows], indexed[others], bands, number, radius, prefix_bits=bits, prefix=prefix)
+            assert np.array_equal(pairs.distance, distances(asked[rows[pairs.left]], indexed[others[pairs.right]]))
+            found += zip(rows[pairs.left].tolist(), others[pairs.right].tolist(), strict=True)
+    apart = np.bitwise_count(asked[:, None] ^ indexed[None, :])
+    assert sorted(found) == list(zip(*(side.tolist() for side in np.nonzero(apart <= radius)), strict=True))
+
+
+def test_a_bucket_in_the_order_of_keys():
+    band = Band(3, 7, 1)
+    hashes = crowded(100, seed=2)
+    order = key_order(hashes, np.arange(100), band)
+    keys = home_prefixes(hashes[order], band, band.width)
+    assert (np.diff(keys) >= 0).all()
+    assert key_order(np.full(3, 9, np.uint64), np.array([5, 1, 3]), band).tolist() == [1, 2, 0]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from filters import near_duplicates
-from filters.hamming import distances, near_pairs
+from filters.hamming import Pairs, distances, near_pairs
 from filters.near_duplicates import (
     EXACT,
     NEAR,
@@ -22,6 +22,7 @@ from filters.near_duplicates import (
     confirmed,
     content_ids,
     follow_leaders,
+    follow_released,
     hash_words,
     representatives,
     views,
@@ -309,3 +310,30 @@ def test_distances_are_to_the_representative():
     images = columns((1, 10, 100, 64, 90), (2, 12, 104, 64, 50))
     result = clusters(images, RULES)
     assert result.verify_distance.tolist() == distances(images.phash256[:, 0], images.phash256[[0, 0], 0]).tolist()
+
+
+def test_released_representatives_all_lead_and_lead_first():
+    images = columns(
+        (1, 0, 0, 64, 5), (2, 0, 10, 64, 9), (3, 0, 30, 64, 7), (4, 0, 14, 64, 99), (5, 0, 60, 64, 1), (6, 0, 80, 64, 8)
+    )
+    released = np.array([True, True, False, False, False, False])
+    roots = np.zeros(6, np.int64)
+    assert representatives(images, roots, RULES).tolist() == [3, 3, 3, 3, 5, 5]
+    assert representatives(images, roots, RULES, released).tolist() == [0, 1, 1, 1, 5, 5]
+
+
+def test_a_view_follows_the_first_released_leader_of_its_phash_that_is_near():
+    seen = views(columns((1, 3, 0, 64, 1), (2, 3, 25, 64, 1), (3, 3, 60, 64, 1), (4, 4, 0, 64, 1)), RULES)
+    released = views(columns((7, 3, 30, 64, 1), (8, 3, 15, 64, 1), (9, 5, 0, 64, 1)), RULES)
+    assert follow_released(seen, released, RULES).tolist() == [1, 0, -1, -1]
+    none = Views(released.ids[:0], released.phash[:0], released.phash256[:0])
+    assert follow_released(seen, none, RULES).tolist() == [-1] * 4
+    assert follow_released(none, released, RULES).tolist() == []
+
+
+def test_pairs_of_two_sets_of_views_are_confirmed_by_the_longer_hash():
+    seen, other = (views(columns((1, 0, bits, 64, 1)), RULES) for bits in (0, 20))
+    one = np.zeros(1, np.int64)
+    pairs = Pairs(one, one, np.zeros(1, np.uint8))
+    assert confirmed(seen, pairs, RULES, other).tolist() == [True]
+    assert confirmed(seen, pairs, RULES, other._replace(phash256=~other.phash256)).tolist() == [False]

@@ -5,11 +5,13 @@ import os
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
 
-from pipelines import concept_counts, dataset, outcome, pack
+from filters.near_duplicates import DuplicateRules
+from pipelines import concept_counts, dataset, hash_index, outcome, pack
 from pipelines.cluster_winner import choose
 from pipelines.concept_lexicon import NOTHING_ADDED
 from pipelines.ledger import ledger_of
@@ -38,6 +40,52 @@ def attempt(tmp_path):
     return Attempt(
         plan=StagePlan(stage="some", covers={}, root=str(tmp_path)), name="attempt-1", options=PipelineOptions([])
     )
+
+
+@pytest.fixture(scope="session")
+def picture():
+    """Return the row of an image of content ``content`` whose hashes are ``flips`` bits from those of ``base``."""
+
+    def picture(number, content, base=0, flips=0, *, pixels=100, clear=64, outcome="keep"):
+        rng = np.random.default_rng(base)
+        short, long = (int.from_bytes(rng.bytes(size), "big") for size in (8, 32))
+        mask = sum(1 << 5 * n for n in range(flips))
+        return ImageRow(
+            image_url=f"http://a.kr/{number}.jpg",
+            final_url=f"http://a.kr/{number}.jpg",
+            fetched_at="2026-01-01T00:00:01Z",
+            http_status=200,
+            address="127.0.0.1",
+            consent=[],
+            outcome=outcome,
+            reason="" if outcome == "keep" else "http_status",
+            detail="",
+            raw_sha256=sha256_hex(str(content).encode()),
+            raw_bytes=1,
+            raw_format="JPEG",
+            stored_sha256="",
+            stored_bytes=1,
+            width=10,
+            height=10,
+            original_width=pixels,
+            original_height=10,
+            orientation=1,
+            frames=1,
+            reencoded=True,
+            phash=f"{short ^ mask:016x}" if outcome == "keep" else "",
+            phash256=f"{long ^ mask:064x}" if outcome == "keep" else "",
+            dhash="",
+            clear_bits=clear,
+            trimmed_phash="",
+            trimmed_phash256="",
+            trimmed_clear_bits=0,
+            scores=[],
+            staging="",
+            staging_offset=0,
+            staging_length=0,
+        )
+
+    return picture
 
 
 class Output(NamedTuple):
@@ -188,6 +236,8 @@ def output(tmp_path, screened, image, cluster):
     manifest = dataset.publish(
         maker.out,
         maker.stages[Stage.PACK],
+        hashes=hash_index.files_of(maker.stages[Stage.DEDUPE], maker.stages[Stage.PACK]),
+        index=hash_index.index_bytes(DuplicateRules(), 2),
         name="작은 모음",
         licence="apache-2.0",
         ledger=ledger_of(maker.stages[Stage.SELECT]),

@@ -121,6 +121,7 @@ def test_a_duplicates_distances_are_to_the_image_that_is_kept_and_its_seat_is_to
         "distance": 3,
         "verify_distance": 0,
         "size": 1,
+        "released_in": "",
     }
 
 

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters.near_duplicates import DuplicateRules
 from pipelines import s3, storage
 from pipelines.concept_counts import ConceptCounts, read_table, table_bytes
 from pipelines.dataset import (
@@ -23,6 +24,7 @@ from pipelines.dataset import (
     root_of,
 )
 from pipelines.errors import StageFailed
+from pipelines.hash_index import index_bytes
 from pipelines.parts import Part
 from pipelines.stage import Committed, StageManifest
 from schemas.identity import sha256_hex
@@ -37,6 +39,7 @@ CONCEPTS = ConceptCounts(
     ),
     {"문화유산": 2, "음식": 1_001},
 )
+INDEX_JSON = index_bytes(DuplicateRules(), 0)
 LEDGER = Ledger(5, 3, {"caption_url": 2}, True)
 FILES = [
     DatasetFile("shards/00000.tar", 10, "a" * 64, 2),
@@ -67,6 +70,8 @@ def put(out, pack, **changes):
         "licence": "apache-2.0",
         "ledger": LEDGER,
         "concepts": CONCEPTS,
+        "hashes": [],
+        "index": INDEX_JSON,
         "stages": {"pack": "f"},
         "version": "0.1",
     }
@@ -152,6 +157,19 @@ def test_the_table_of_concepts_is_listed_and_holds_every_entry(tmp_path):
     assert (again.root, again != manifest) == (manifest.root, True)
 
 
+def test_the_hash_index_is_listed_and_told_of_but_not_in_the_root(tmp_path):
+    data = b"a band"
+    (tmp_path / "band").write_bytes(data)
+    entry = DatasetFile("hashes/band=0/00000.parquet", len(data), sha256_hex(data), 3)
+    pack = packed(tmp_path / "pack", ["x"])
+    manifest = put(tmp_path / "out", pack, hashes=[(entry, str(tmp_path / "band"))])
+    assert entry in manifest.files
+    assert DatasetFile("hashes/index.json", len(INDEX_JSON), sha256_hex(INDEX_JSON), 0) in manifest.files
+    assert (tmp_path / "out" / "dataset" / entry.path).read_bytes() == data
+    assert manifest.root == put(tmp_path / "other", pack).root
+    assert "`hashes/`" in (tmp_path / "out" / "dataset" / "README.md").read_text()
+
+
 def test_publishing_twice_changes_nothing(tmp_path):
     pack = packed(tmp_path / "pack", ["x"])
     first = put(tmp_path / "out", pack)
@@ -208,7 +226,10 @@ def test_a_part_that_is_gone_fails_and_leaves_the_older_dataset(tmp_path):
 
 def test_a_dataset_without_samples(tmp_path):
     manifest = put(tmp_path / "out", packed(tmp_path / "pack", []), ledger=Ledger(0, 0, {}, True))
-    assert (manifest.samples, [entry.path for entry in manifest.files]) == (0, ["README.md", "concepts.parquet"])
+    assert (manifest.samples, [entry.path for entry in manifest.files]) == (
+        0,
+        ["README.md", "concepts.parquet", "hashes/index.json"],
+    )
 
 
 # On an object store

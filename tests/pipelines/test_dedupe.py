@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from filters.near_duplicates import DuplicateRules, clusters, content_ids, hash_words
 from filters.near_duplicates import Images as Columns
 from filters.union_find import labels
-from pipelines import dedupe
-from pipelines.dedupe import Edges, JoinEdges, hash_table, in_chunks, prefix_bits, run_dedupe, spread
+from pipelines.dedupe import JoinEdges, Matching, run_dedupe
+from pipelines.hash_columns import Edges, in_chunks
 from pipelines.parts import read_rows, write_part
 from pipelines.stage import Attempt, StagePlan
 from pipelines.storage import join
@@ -18,59 +18,13 @@ from schemas.records import ClusterRow, ImageRow
 RULES = DuplicateRules()
 
 
-@pytest.fixture(scope="module")
-def picture():
-    """Return the row of an image of content ``content`` whose hashes are ``flips`` bits from those of ``base``."""
-
-    def picture(number, content, base=0, flips=0, *, pixels=100, clear=64, outcome="keep"):
-        rng = np.random.default_rng(base)
-        short, long = (int.from_bytes(rng.bytes(size), "big") for size in (8, 32))
-        mask = sum(1 << 5 * n for n in range(flips))
-        return ImageRow(
-            image_url=f"http://a.kr/{number}.jpg",
-            final_url=f"http://a.kr/{number}.jpg",
-            fetched_at="2026-01-01T00:00:01Z",
-            http_status=200,
-            address="127.0.0.1",
-            consent=[],
-            outcome=outcome,
-            reason="" if outcome == "keep" else "http_status",
-            detail="",
-            raw_sha256=sha256_hex(str(content).encode()),
-            raw_bytes=1,
-            raw_format="JPEG",
-            stored_sha256="",
-            stored_bytes=1,
-            width=10,
-            height=10,
-            original_width=pixels,
-            original_height=10,
-            orientation=1,
-            frames=1,
-            reencoded=True,
-            phash=f"{short ^ mask:016x}" if outcome == "keep" else "",
-            phash256=f"{long ^ mask:064x}" if outcome == "keep" else "",
-            dhash="",
-            clear_bits=clear,
-            trimmed_phash="",
-            trimmed_phash256="",
-            trimmed_clear_bits=0,
-            scores=[],
-            staging="",
-            staging_offset=0,
-            staging_length=0,
-        )
-
-    return picture
-
-
 def run(root, rows, cuts):
     """Match ``rows`` cut into ``cuts`` parts; return the cluster rows by URL and the tallies."""
     plan = StagePlan(stage="dedupe", covers={"cuts": cuts}, root=str(root))
     attempt = Attempt(plan=plan, name="attempt-1", options=PipelineOptions([]))
     parts = [write_part(attempt.place, "images", cut, ImageRow, rows[cut::cuts]) for cut in range(cuts)]
     kept = [row for row in rows if row.outcome == "keep"]
-    done = run_dedupe(attempt, [join(plan.folder, part.path) for part in parts], len(kept), RULES)
+    done = run_dedupe(attempt, [join(plan.folder, part.path) for part in parts], Matching(RULES, len(kept)))
     attempt.commit(done, expected=len(kept))
     found = [
         row
@@ -184,35 +138,6 @@ def test_no_image_no_cluster(tmp_path, picture, outcomes):
 # Its parts
 
 
-def test_the_table_of_a_part_holds_kept_images_only(tmp_path, picture, attempt):
-    rows = [picture(1, "a", pixels=30), picture(2, "b", outcome="drop")]
-    part = write_part(attempt.place, "images", 0, ImageRow, rows)
-    table = hash_table(join(attempt.plan.folder, part.path))
-    assert table["image_url"].to_pylist() == ["http://a.kr/1.jpg"]
-    assert table["pixels"].to_pylist() == [300]
-    assert table["id"].to_pylist() == content_ids([rows[0].raw_sha256]).tolist()
-    assert [f"{table[f'word{n}'][0].as_py():016x}" for n in range(4)] == [
-        rows[0].phash256[at : at + 16] for at in range(0, 64, 16)
-    ]
-
-
-def test_equal_values_meet_and_close_ones_are_spread():
-    values = np.arange(1000, dtype=np.uint64)
-    places = spread(values, 8)
-    assert np.array_equal(places, spread(values, 8))
-    assert set(places.tolist()) == set(range(8))
-    assert np.bincount(places).max() < 200
-    assert spread(np.array([-1, 5], np.int64), 3).tolist() == spread(np.array([-1, 5], np.int64), 3).tolist()
-
-
-def test_edges_travel_in_pieces(monkeypatch):
-    monkeypatch.setattr(dedupe, "_EDGES_AT_ONCE", 2)
-    pieces = list(in_chunks(np.array([1, 2, 3]), np.array([4, 5, 6])))
-    assert [len(piece.left) for piece in pieces] == [16, 8]
-    assert np.frombuffer(b"".join(piece.right for piece in pieces), "<i8").tolist() == [4, 5, 6]
-    assert list(in_chunks(np.array([], np.int64), np.array([], np.int64))) == []
-
-
 def edges(*pairs):
     left, right = zip(*pairs, strict=True)
     return next(in_chunks(np.array(left), np.array(right)))
@@ -226,8 +151,3 @@ def test_edges_are_joined_whatever_accumulator_they_came_to():
         nodes, roots = labels(combiner.extract_output(combiner.merge_accumulators(accumulators)))
         assert (nodes.tolist(), roots.tolist()) == ([1, 2, 3, 8, 9], [1, 1, 1, 8, 8])
     assert isinstance(edges((1, 2)), Edges)
-
-
-@pytest.mark.parametrize(("images", "bits"), [(0, 0), (199_999, 0), (200_000, 1), (10_000_000, 6), (10**9, 8)])
-def test_buckets_are_cut_as_the_images_grow(images, bits):
-    assert prefix_bits(images) == bits

@@ -44,6 +44,22 @@ def test_an_image_that_was_not_had_is_dropped_by_the_fetch(screened, image):
     assert (found.stage, found.outcome, found.reason, found.detail) == (Stage.FETCH, "drop", "timed_out", "over 1 s")
 
 
+@pytest.mark.parametrize(
+    ("match", "how"),
+    [("near", "3 of 64 and 11 of 256 bits from"), ("exact", "the bytes of")],
+)
+def test_what_a_release_has_is_dropped_and_the_release_named(screened, image, cluster, match, how):
+    held = cluster._replace(
+        match=match, distance=3, verify_distance=11, released_in="한옥 01234567", released_key="f" * 32
+    )
+    found = decide(screened, image, held, NO_FILTERS)
+    assert (found.stage, found.reason) == (Stage.DEDUPE, Reason.DUPLICATE_RELEASED)
+    assert found.detail == f"한옥 01234567: sample {'f' * 32}; {how} image c1"
+    assert decide(screened, image, held, SMALL).reason != Reason.DUPLICATE_RELEASED, "filters come first"
+    without = held._replace(released_key="")
+    assert isinstance(decide(screened, image, without, NO_FILTERS), Contender), "the release has no sample of it"
+
+
 def test_a_row_that_was_lost_on_the_way_fails_the_stage(screened, image):
     with pytest.raises(LookupError, match="passed the screen but was never fetched"):
         decide(screened, None, None, NO_FILTERS)

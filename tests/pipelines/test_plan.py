@@ -257,6 +257,16 @@ def test_an_evaluation_set_that_changed_runs_the_selection_again(workflow, tmp_p
         fingerprints(changed(workflow, "select.exclude_near", ("gone",)))
 
 
+def test_a_release_to_dedupe_against_is_covered_by_what_it_holds(workflow, output):
+    folder = f"{output.folder}/dataset"
+    against = changed(workflow, "dedupe.against", (folder,))
+    assert different(fingerprints(workflow), fingerprints(against)) == ["dedupe", "select", "pack"]
+    moved = changed(workflow, "dedupe.against", (f"{folder}/",))
+    assert fingerprints(against) == fingerprints(moved)
+    with pytest.raises(InputRefused, match=r"dedupe\.against: .*is what this run publishes itself"):
+        fingerprints(against, out=output.folder)
+
+
 # Trying again
 
 

@@ -26,6 +26,7 @@ from pipelines import (
     fetch,
     pack,
     refusals,
+    released,
     saved,
     screen,
     select,
@@ -38,6 +39,7 @@ from pipelines.decoded import ImageSettings
 from pipelines.errors import StageFailed
 from pipelines.exchange import Exchange
 from pipelines.extract import SourceUnit
+from pipelines.hash_index import HashIndex, Released
 from pipelines.network import PACE_FIELDS, Network
 from pipelines.parts import AttemptPlace, Done, Part, Tally, read_rows, write_part
 from pipelines.stage import (
@@ -61,18 +63,26 @@ from schemas.reasons import Outcome, Reason
 from schemas.records import CandidateRow, EvaluationHit, PageRow
 
 PLACE = AttemptPlace("/out/stages/x-1", "attempt-1")
+MADE = HashIndex(rules=DuplicateRules(), prefix_bits=0, id_bits=0)
+RELEASES = [Released("x 12345678", MADE, {0: "/x/images"}, {(0, 0): "/x/band"}, ["/x/kept"], ["x"])]
+MATCHING = dedupe.Matching(DuplicateRules(), 10, RELEASES)
 DO_FNS = [
     crawl.CrawlPartition(PLACE, Network(allow_loopback=True), round_number=1),
     decontaminate.ReadEvaluation(PLACE, ImageSettings()),
     decontaminate.MeetImages(Exchange("/out/x", EvaluationHit, decontaminate.by_hit_url, 8), "x", DuplicateRules()),
     decontaminate.MeetCaptions(Exchange("/out/x", EvaluationHit, decontaminate.by_hit_url, 8), "x"),
-    dedupe.SpreadViews(PLACE, 8, DuplicateRules()),
+    dedupe.SpreadViews(PLACE, MATCHING),
     dedupe.SpreadComponents(PLACE, 8, "/out/labels"),
-    dedupe.FollowLeaders(PLACE, DuplicateRules(), expected=10),
-    dedupe.SearchBucket(DuplicateRules(), expected=10),
+    dedupe.FollowLeaders(PLACE, MATCHING),
+    dedupe.SearchBucket(PLACE, MATCHING),
     dedupe.JoinEdges(),
     dedupe.WriteLabels(PLACE),
-    dedupe.ExplainPartition(PLACE, DuplicateRules()),
+    dedupe.ExplainPartition(PLACE, MATCHING),
+    dedupe.WriteIndex(PLACE),
+    released.SearchReleased(PLACE, DuplicateRules(), RELEASES),
+    released.FindRoots(RELEASES),
+    released.SpreadKept(PLACE, RELEASES),
+    released.SpreadReleased(PLACE, 8, "/out/labels", RELEASES),
     extract.ExtractUnit(PLACE, agent="harubang"),
     fetch.RegroupWanted(Exchange("/out/x", fetch.Wanted, fetch.by_host, 8)),
     fetch.FetchPartition(

@@ -71,13 +71,22 @@ def test_every_kind_of_file_is_there_to_be_flipped(output):
         "shards",
         "parquet",
         "lineage",
+        "hashes",
         "README.md",
         "concepts.parquet",
     }
 
 
 @pytest.mark.parametrize(
-    "name", ["shards/00000.tar", "shards/00001.tar", "parquet/00001.parquet", "lineage/00000.parquet", "README.md"]
+    "name",
+    [
+        "shards/00000.tar",
+        "shards/00001.tar",
+        "parquet/00001.parquet",
+        "lineage/00000.parquet",
+        "hashes/index.json",
+        "README.md",
+    ],
 )
 def test_one_bit_of_the_dataset_is_told_by_its_file(output, name):
     flip(Path(output.folder) / "dataset" / name)

@@ -1,0 +1,128 @@
+"""The columns in which hashes travel: read from parts of images, spread over partitions, and written as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from filters.near_duplicates import Images, Views, content_ids, hash_words
+from pipelines import coders, storage
+from pipelines.parts import AttemptPlace, Part, read_batches
+from schemas.reasons import Outcome
+
+_HASHES: Final = ["phash", "phash256", "clear_bits"]
+_VIEWS: Final = ["", "trimmed_"]
+_READ: Final = ["image_url", "raw_sha256", "original_width", "original_height", "outcome"]
+_EDGES_AT_ONCE: Final = 30_000  # half a megabyte an element
+_ROWS_PER_GROUP: Final = 100_000
+
+VIEW_COLUMNS: Final = ["id", "phash", *(f"word{n}" for n in range(4))]
+IMAGE_COLUMNS: Final = [
+    "id",
+    "raw_sha256",
+    *(f"{view}{name}" for view in _VIEWS for name in ("phash", *(f"word{n}" for n in range(4)), "clear_bits")),
+    "pixels",
+]
+"""What is known of an image's bytes; `hash_table` has its URL before them."""
+
+Ids = npt.NDArray[np.int64]
+
+
+class Edges(NamedTuple):
+    """Pairs of node ids as raw little-endian int64 bytes: what union-find is fed."""
+
+    left: bytes
+    right: bytes
+
+
+coders.register(Edges)
+
+
+def hash_table(path: str) -> pa.Table:
+    """Return the columns of one part of images: URL, content id, each view's hashes in words, clear bits, pixels."""
+    tables = []
+    for batch in read_batches(path, _READ + [view + name for view in _VIEWS for name in _HASHES]):
+        rows = pa.Table.from_batches([batch])
+        rows = rows.filter(pc.equal(rows["outcome"], Outcome.KEEP.value))
+        trimmed = pc.not_equal(rows["trimmed_phash"], "")
+        for name in _HASHES:  # an image without margins is its own trimmed view
+            place = rows.column_names.index("trimmed_" + name)
+            rows = rows.set_column(place, "trimmed_" + name, pc.if_else(trimmed, rows["trimmed_" + name], rows[name]))
+        pixels = rows["original_width"].to_numpy() * rows["original_height"].to_numpy()
+        tables.append(
+            pa.table(
+                {
+                    "image_url": rows["image_url"],
+                    "id": content_ids(rows["raw_sha256"].to_pylist()),
+                    "raw_sha256": rows["raw_sha256"],
+                    **{name: column for view in _VIEWS for name, column in _view_columns(rows, view)},
+                    "pixels": pixels,
+                }
+            )
+        )
+    return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.int64())})
+
+
+def _view_columns(rows: pa.Table, view: str) -> Iterator[tuple[str, object]]:
+    yield view + "phash", hash_words(rows[view + "phash"].to_pylist(), 64)[:, 0]
+    longer = hash_words(rows[view + "phash256"].to_pylist(), 256)
+    yield from ((f"{view}word{n}", longer[:, n]) for n in range(4))
+    yield view + "clear_bits", rows[view + "clear_bits"]
+
+
+def images_of(table: pa.Table) -> Images:
+    """Return the columns that the matching rules work on."""
+
+    def stacked(names: list[str]) -> Any:
+        return np.stack([table[name].to_numpy() for name in names], axis=1)
+
+    return Images(
+        table["id"].to_numpy(),
+        stacked([f"{view}phash" for view in _VIEWS]),
+        stacked([f"{view}word{n}" for view in _VIEWS for n in range(4)]).reshape(-1, len(_VIEWS), 4),
+        stacked([f"{view}clear_bits" for view in _VIEWS]),
+        table["pixels"].to_numpy(),
+    )
+
+
+def view_table(seen: Views) -> pa.Table:
+    """Return the columns in which views travel."""
+    return pa.table({"id": seen.ids, "phash": seen.phash, **{f"word{n}": seen.phash256[:, n] for n in range(4)}})
+
+
+def views_of(table: pa.Table) -> Views:
+    """Return the views of a `view_table`."""
+    words = np.stack([table[f"word{n}"].to_numpy() for n in range(4)], axis=1)
+    return Views(table["id"].to_numpy(), table["phash"].to_numpy(), words)
+
+
+def spread(values: npt.NDArray[np.uint64] | Ids, partitions: int) -> Ids:
+    """Return the partition of each value: equal values meet, and close ones are spread."""
+    mixed = values.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing (Knuth, TAOCP 3, 6.4)
+    return ((mixed >> np.uint64(32)) % np.uint64(partitions)).astype(np.int64)
+
+
+def in_chunks(left: Ids, right: Ids) -> Iterator[Edges]:
+    """Yield edges in elements small enough to shuffle."""
+    for start in range(0, len(left), _EDGES_AT_ONCE):
+        piece = slice(start, start + _EDGES_AT_ONCE)
+        yield Edges(left[piece].astype("<i8").tobytes(), right[piece].astype("<i8").tobytes())
+
+
+def read_table(path: str, columns: list[str]) -> pa.Table:
+    """Return columns of a Parquet file."""
+    with storage.open_to_read(path) as file:
+        return pq.read_table(file, columns=columns)
+
+
+def write_table(place: AttemptPlace, name: str, partition: int, table: pa.Table) -> Part:
+    """Write ``table`` as one part; hashes seldom repeat, so that dictionaries would only cost."""
+    with storage.ContentFile(place.path) as content:
+        pq.write_table(table, content.file, compression="zstd", use_dictionary=False, row_group_size=_ROWS_PER_GROUP)
+        return place.part(name, partition, content.publish(f"{name}-{partition:05d}", ".parquet"), table.num_rows)

@@ -1,0 +1,168 @@
+"""The hash index of a release: what a later run needs to know of its images, without reading them.
+
+``dataset/hashes/`` holds three tables beside ``index.json``:
+
+- ``images-NNNNN.parquet``: every content that the run fetched and clustered, by content id, and the representatives of
+  earlier releases that its clusters have; file n holds the ids whose first ``id_bits`` of 63 bits are n
+- ``band=B/NNNNN.parquet``: the views that are looked up, in the order of the keys of band B; file n holds the keys
+  whose first ``prefix_bits`` bits are n
+- ``kept-NNNNN.parquet``: the representative's content id and the key of each sample of a shard
+
+Bands depend on the radius alone, so that every release of one radius is looked up in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from filters.hamming import Band, plan_bands
+from filters.near_duplicates import DuplicateRules
+from pipelines import storage
+from pipelines.dataset import HASHES, INDEX, MANIFEST, DatasetFile, DatasetManifest
+from pipelines.errors import InputRefused
+from pipelines.hash_columns import Ids
+from pipelines.parts import Part
+from pipelines.stage import Committed
+
+KEY: Final = "dedupe.against"
+VERSION: Final = 1
+"""Grows with every change of what the files hold or how images are hashed: releases of another are refused."""
+IMAGES: Final = "hashed"
+BANDS: Final = "bands"
+KEPT: Final = "kept"
+"""The tables of stages that the files are made of."""
+
+_PLANNED_FOR: Final = 10_000_000
+_ROWS_PER_BUCKET: Final = 200_000
+_ROWS_PER_IMAGES_FILE: Final = 250_000
+
+
+class HashIndex(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``index.json`` says: by which rules and in which files the index was made."""
+
+    version: int = VERSION
+    rules: DuplicateRules
+    prefix_bits: int
+    id_bits: int
+
+
+class Released(NamedTuple):
+    """A release to dedupe against: how it is named, where its files lie, and what identifies their content."""
+
+    label: str
+    made: HashIndex
+    images: dict[int, str]
+    bands: dict[tuple[int, int], str]
+    kept: list[str]
+    identity: list[Any]
+
+
+def index_bands(radius: int) -> tuple[Band, ...]:
+    """Return the bands of every index of ``radius`` bits."""
+    return plan_bands(radius, _PLANNED_FOR)
+
+
+def prefix_bits(images: int) -> int:
+    """Return into how many buckets, as a power of two, a band is cut so that a bucket fits in memory."""
+    return min(8, max(0, (images // _ROWS_PER_BUCKET).bit_length()))
+
+
+def id_bits(images: int) -> int:
+    """Return into how many files, as a power of two, the table of images is cut so that one fits in memory."""
+    return min(16, max(0, (images // _ROWS_PER_IMAGES_FILE).bit_length()))
+
+
+def index_bytes(rules: DuplicateRules, images: int) -> bytes:
+    """Return ``index.json`` of a run over ``images`` fetched images."""
+    index = HashIndex(rules=rules, prefix_bits=prefix_bits(images), id_bits=id_bits(images))
+    return msgspec.json.format(msgspec.json.encode(index), indent=1)
+
+
+def id_part(ids: Ids, bits: int) -> Ids:
+    """Return the file of the table of images in which each content id is looked up."""
+    return ids >> (63 - bits)
+
+
+def band_part(number: int, prefix: int) -> int:
+    """Return the partition that a bucket is as a part of its stage."""
+    return number << 16 | prefix
+
+
+def published(part: Part) -> str:
+    """Return the path below the dataset of a part of one of the index's tables."""
+    if part.table == BANDS:
+        return f"{HASHES}/band={part.partition >> 16}/{part.partition & 0xFFFF:05d}.parquet"
+    stem = {IMAGES: "images", KEPT: "kept"}[part.table]
+    return f"{HASHES}/{stem}-{part.partition:05d}.parquet"
+
+
+def files_of(dedupe: Committed, pack: Committed) -> list[tuple[DatasetFile, str]]:
+    """Return the index's tables as (entry of the manifest, where the stage wrote it)."""
+    return [
+        (DatasetFile(published(part), part.size, part.sha256, part.rows), storage.join(stage.folder, part.path))
+        for stage, tables in ((dedupe, (IMAGES, BANDS)), (pack, (KEPT,)))
+        for table in tables
+        for part in stage.manifest.table(table)
+    ]
+
+
+def find_released(folders: Sequence[str], rules: DuplicateRules, own: str) -> list[Released]:
+    """Return the releases to dedupe against, in order. ``own`` is the folder that this run will publish.
+
+    Raises:
+        InputRefused: a folder is no dataset with an index made by the same rules, or is ``own``.
+    """
+    return [_find(folder.rstrip("/"), rules, own) for folder in folders]
+
+
+def _find(folder: str, rules: DuplicateRules, own: str) -> Released:
+    where = f"{KEY}: {folder}"
+    if folder == own or (not storage.is_remote(folder) and Path(folder).resolve() == Path(own).resolve()):
+        raise InputRefused(f"{where}: is what this run publishes itself; give another --out")
+    try:
+        manifest = msgspec.json.decode(storage.read_bytes(storage.join(folder, MANIFEST)), type=DatasetManifest)
+        listed = {file.path: file for file in manifest.files if file.path.startswith(f"{HASHES}/")}
+        if INDEX not in listed:
+            raise InputRefused(f"{where}: its release carries no {INDEX}; publish it again with this harubang")
+        index = msgspec.json.decode(storage.read_bytes(storage.join(folder, INDEX)), type=HashIndex)
+    except OSError as error:
+        raise InputRefused(f"{where}: is no dataset ({error}); give the folder that holds {MANIFEST}") from error
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise InputRefused(f"{where}: its {MANIFEST} or {INDEX} is not one of harubang's ({error})") from error
+    if index.version != VERSION:
+        raise InputRefused(f"{where}: its index is of version {index.version}, not {VERSION}; publish it again")
+    for name in DuplicateRules.__struct_fields__:
+        theirs, ours = getattr(index.rules, name), getattr(rules, name)
+        if theirs != ours:
+            raise InputRefused(f"{where}: was made with dedupe.{name} {theirs}, not {ours}; set it to {theirs}")
+    _check_files(where, folder, listed)
+    return _released(folder, manifest, listed, index)
+
+
+def _check_files(where: str, folder: str, listed: dict[str, DatasetFile]) -> None:
+    for name, file in listed.items():
+        path = storage.join(folder, name)
+        found = storage.find(path) if ".." not in PurePosixPath(name).parts else []
+        if [entry.size for entry in found] != [file.bytes]:
+            raise InputRefused(f"{where}: {name} is missing or not as its manifest has it; copy the release anew")
+
+
+def _released(folder: str, manifest: DatasetManifest, listed: dict[str, DatasetFile], index: HashIndex) -> Released:
+    images: dict[int, str] = {}
+    bands: dict[tuple[int, int], str] = {}
+    kept: list[str] = []
+    for name in sorted(listed):
+        path = PurePosixPath(name)
+        kind, _, number = path.stem.partition("-")
+        if path.parent.name.startswith("band="):
+            bands[int(path.parent.name.removeprefix("band=")), int(path.stem)] = storage.join(folder, name)
+        elif kind == "images":
+            images[int(number)] = storage.join(folder, name)
+        elif kind == "kept":
+            kept.append(storage.join(folder, name))
+    identity = [manifest.name, manifest.root, sorted([file.path, file.sha256] for file in listed.values())]
+    return Released(f"{manifest.name} {manifest.root[:8]}", index, images, bands, kept, identity)

@@ -1,0 +1,264 @@
+"""Meeting what was released: new views looked up in a release's buckets, and the clusters they lead to.
+
+Nothing of a release is compared with anything else of it. A component of a release is a node of its own in the forest,
+``~root`` for the smallest content id ``root`` in it, so that it is never taken for an image of this run; it is the
+label of every component that it is part of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters.hamming import Rows, home_prefixes, pairs_across, prefixes_near
+from filters.near_duplicates import DuplicateRules, Views, confirmed, follow_released
+from pipelines.exchange import Handle, Slice, read_columns, write_columns
+from pipelines.hash_columns import (
+    IMAGE_COLUMNS,
+    VIEW_COLUMNS,
+    Edges,
+    Ids,
+    in_chunks,
+    read_table,
+    spread,
+    view_table,
+    views_of,
+)
+from pipelines.hash_index import Released, id_part, index_bands
+from pipelines.parts import AttemptPlace
+
+RELEASED: Final = "released"
+"""The source of the slices that hold released representatives."""
+NONE: Final = -1
+"""The ``earlier_root`` of what no earlier release has."""
+_FILE: Final = "file"
+
+TWIN_COLUMNS: Final = ["earlier_root", "released_in", "released_key"]
+"""Of a representative that an earlier release has: the root it has there, the release, and its sample's key or ""."""
+
+
+class Labels(NamedTuple):
+    """The component of every node that has an edge; ``nodes`` ascend."""
+
+    nodes: Ids
+    roots: Ids
+
+    def of(self, ids: Ids) -> Ids:
+        """Return the component of each id: its own where it has no edge."""
+        found, rows = self.known(ids)
+        return np.where(found, self.roots[rows], ids) if self.nodes.size else ids
+
+    def known(self, ids: Ids) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], Rows]:
+        """Return which ids have an edge, and their places among the nodes."""
+        if self.nodes.size == 0:
+            return np.zeros(ids.size, np.bool_), np.zeros(ids.size, np.int64)
+        rows = np.minimum(np.searchsorted(self.nodes, ids), self.nodes.size - 1)
+        return self.nodes[rows] == ids, rows
+
+
+def read_labels(path: str) -> Labels:
+    """Return the labels at ``path``: 16 bytes in memory for each node."""
+    table = read_table(path, ["node", "root"])
+    return Labels(table["node"].to_numpy(), table["root"].to_numpy())
+
+
+def files(releases: Sequence[Released]) -> list[Handle]:
+    """Return a handle of every file of a table of images, by its place."""
+    return [
+        (_place(number, part), Slice(_FILE, path, 0))
+        for number, release in enumerate(releases)
+        for part, path in sorted(release.images.items())
+    ]
+
+
+def ask_ids(place: AttemptPlace, release: int, released: Released, ids: Ids) -> Iterator[Handle]:
+    """Yield the handles by which ``ids`` come to the files of a release that would have them."""
+    ids = np.unique(ids)
+    parts = id_part(ids, released.made.id_bits)
+    there = np.isin(parts, np.array(sorted(released.images), np.int64))
+    for part, piece in write_columns(place.exchange, pa.table({"id": ids[there]}), parts[there]):
+        yield _place(release, part), piece
+
+
+def _place(release: int, part: int) -> int:
+    return release << 32 | part
+
+
+def _placed(place: int) -> tuple[int, int]:
+    return place >> 32, place & 0xFFFFFFFF
+
+
+class Followed(NamedTuple):
+    """Which views follow a released one: their rows, the releases' numbers, and the released content ids."""
+
+    rows: Rows
+    release: Rows
+    ids: Ids
+
+
+def led_by_released(
+    seen: Views, releases: Sequence[Released], rules: DuplicateRules, *, bits: int, bucket: int
+) -> Followed:
+    """Return what of ``seen``, the views of bucket ``bucket`` of the first band, a released leader speaks for.
+
+    ``bits`` is at least what the releases' buckets are cut by. Of several releases the first one's leader leads.
+    """
+    band = index_bands(rules.radius)[0]
+    none = np.empty(0, np.int64)
+    found: list[tuple[Rows, Rows, Ids]] = [(none, none, none)]
+    left = np.arange(seen.ids.size)
+    for number, release in enumerate(releases):
+        path = release.bands.get((0, bucket >> (bits - min(release.made.prefix_bits, band.width))))
+        if path is None or left.size == 0:
+            continue
+        table = read_table(path, VIEW_COLUMNS)
+        released = views_of(table.filter(pa.array(np.isin(table["phash"].to_numpy(), seen.phash))))
+        leader = follow_released(Views(seen.ids[left], seen.phash[left], seen.phash256[left]), released, rules)
+        follows = leader >= 0
+        rows = left[follows]
+        found.append((rows, np.full(rows.size, number), released.ids[leader[follows]]))
+        left = left[~follows]
+    return Followed(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def ask_views(
+    place: AttemptPlace, releases: Sequence[Released], seen: Views, rules: DuplicateRules
+) -> Iterator[Handle]:
+    """Yield the handles by which ``seen`` comes to every released bucket that may hold a near view.
+
+    Views are written once a band, by their own bucket; its handle goes to the buckets near it.
+    """
+    table = view_table(seen)
+    for bits in sorted({release.made.prefix_bits for release in releases}):
+        for number, band in enumerate(index_bands(rules.radius)):
+            cut = min(bits, band.width)
+            for home, piece in write_columns(place.exchange, table, home_prefixes(seen.phash, band, cut)):
+                for prefix in prefixes_near(home, band, cut):
+                    for release, released in enumerate(releases):
+                        if released.made.prefix_bits == bits and (number, prefix) in released.bands:
+                            yield _place(release, number << 16 | prefix), piece
+
+
+class SearchReleased(beam.DoFn):
+    """Finds and confirms the near pairs of new views and one bucket of a release."""
+
+    def __init__(self, place: AttemptPlace, rules: DuplicateRules, releases: Sequence[Released]) -> None:
+        self._place = place
+        self._rules = rules
+        self._bands = index_bands(rules.radius)
+        self._releases = releases
+
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
+        """Yield the bucket's edges, and the handles that ask for the components they lead to."""
+        place, slices = element
+        table = read_columns(slices)
+        assert table is not None
+        release, bucket = _placed(place)
+        number, prefix = bucket >> 16, bucket & 0xFFFF
+        released = self._releases[release]
+        bits = min(released.made.prefix_bits, self._bands[number].width)
+        seen, indexed = views_of(table), views_of(read_table(released.bands[number, prefix], VIEW_COLUMNS))
+        pairs = pairs_across(
+            seen.phash, indexed.phash, self._bands, number, self._rules.radius, prefix_bits=bits, prefix=prefix
+        )
+        sure = confirmed(seen, pairs, self._rules, indexed)
+        ids = indexed.ids[pairs.right[sure]]
+        for edges in in_chunks(seen.ids[pairs.left[sure]], ids):
+            yield beam.pvalue.TaggedOutput("edges", edges)
+        for handle in ask_ids(self._place, release, released, ids):
+            yield beam.pvalue.TaggedOutput("ids", handle)
+
+
+class FindRoots(beam.DoFn):
+    """Ties released contents to the components of their release, and those to the ones of releases before it."""
+
+    def __init__(self, releases: Sequence[Released]) -> None:
+        self._releases = releases
+
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Edges]:
+        """Yield the edges of one file of images."""
+        place, slices = element
+        release, part = _placed(place)
+        asked = read_columns(piece for piece in slices if piece.source != _FILE)
+        table = read_table(self._releases[release].images[part], ["id", "root", "earlier_root"])
+        ids, roots, earlier = (table[name].to_numpy() for name in ("id", "root", "earlier_root"))
+        if asked is not None:
+            touched = np.isin(ids, asked["id"].to_numpy())
+            yield from in_chunks(ids[touched], ~roots[touched])
+        linked = (earlier != NONE) & (earlier != roots)
+        yield from in_chunks(~earlier[linked], ~roots[linked])
+
+
+class SpreadKept(beam.DoFn):
+    """Spreads the keys of a release's samples to the files that have their representatives."""
+
+    def __init__(self, place: AttemptPlace, releases: Sequence[Released]) -> None:
+        self._place = place
+        self._releases = releases
+
+    def process(self, element: tuple[int, str]) -> Iterator[Handle]:
+        """Yield the handles of one file of keys."""
+        release, path = element
+        table = read_table(path, ["id", "key"])
+        parts = id_part(table["id"].to_numpy(), self._releases[release].made.id_bits)
+        for part, piece in write_columns(self._place.exchange, table, parts):
+            yield _place(release, part), piece
+
+
+class SpreadReleased(beam.DoFn):
+    """Spreads the representatives of the released components that new images belong to, by component."""
+
+    def __init__(self, place: AttemptPlace, partitions: int, labels_path: str, releases: Sequence[Released]) -> None:
+        self._place = place
+        self._partitions = partitions
+        self._labels_path = labels_path
+        self._releases = releases
+
+    def setup(self) -> None:
+        """Load the labels once a worker."""
+        self._labels = read_labels(self._labels_path)
+
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Handle]:
+        """Yield the handles of one file of images."""
+        place, slices = element
+        number, part = _placed(place)
+        release = self._releases[number]
+        kept = read_columns(piece for piece in slices if piece.source != _FILE)
+        table = read_table(release.images[part], [*IMAGE_COLUMNS, "representative", "root", *TWIN_COLUMNS[1:]])
+        joined, rows = self._labels.known(~table["root"].to_numpy())
+        wanted = np.flatnonzero(joined & (table["id"].to_numpy() == table["representative"].to_numpy()))
+        if wanted.size == 0:
+            return
+        table, roots = table.take(wanted), self._labels.roots[rows[wanted]]
+        columns = {name: table[name] for name in IMAGE_COLUMNS}
+        columns |= {"root": roots, "earlier_root": table["root"], **_with_keys(table, kept, release.label)}
+        columns |= {"number": np.full(wanted.size, number)}
+        yield from write_columns(
+            self._place.exchange, pa.table(columns), spread(roots, self._partitions), source=RELEASED
+        )
+
+
+def _with_keys(table: pa.Table, kept: pa.Table | None, label: str) -> dict[str, pa.Array]:
+    """Return the release of each representative and the key of a sample of its cluster, the smallest, or ""."""
+    keys: dict[int, str] = {}
+    if kept is not None:
+        mine = kept.filter(pc.is_in(kept["id"], value_set=table["id"].combine_chunks()))
+        for identity, key in zip(mine["id"].to_pylist(), mine["key"].to_pylist(), strict=True):
+            keys[identity] = min(key, keys.get(identity, key))
+    theirs = zip(*(table[name].to_pylist() for name in ("id", "released_in", "released_key")), strict=True)
+    told = [(label, keys[identity]) if identity in keys else (before or label, key) for identity, before, key in theirs]
+    return {name: pa.array([row[n] for row in told], pa.string()) for n, name in enumerate(TWIN_COLUMNS[1:])}
+
+
+def first_told(table: pa.Table) -> pa.Table:
+    """Return one row for each content: one with a sample's key where there is one, of the first release that has it."""
+    ids, numbers = table["id"].to_numpy(), table["number"].to_numpy()
+    bare = pc.equal(table["released_key"], "").to_numpy(zero_copy_only=False)
+    order = np.lexsort((numbers, bare, ids))
+    fresh = np.r_[True, np.diff(ids[order]) != 0][: order.size]
+    return table.take(order[fresh])

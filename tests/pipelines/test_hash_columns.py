@@ -1,0 +1,37 @@
+import numpy as np
+
+from filters.near_duplicates import content_ids
+from pipelines import hash_columns
+from pipelines.hash_columns import hash_table, in_chunks, spread
+from pipelines.parts import write_part
+from pipelines.storage import join
+from schemas.records import ImageRow
+
+
+def test_the_table_of_a_part_holds_kept_images_only(tmp_path, picture, attempt):
+    rows = [picture(1, "a", pixels=30), picture(2, "b", outcome="drop")]
+    part = write_part(attempt.place, "images", 0, ImageRow, rows)
+    table = hash_table(join(attempt.plan.folder, part.path))
+    assert table["image_url"].to_pylist() == ["http://a.kr/1.jpg"]
+    assert table["pixels"].to_pylist() == [300]
+    assert table["id"].to_pylist() == content_ids([rows[0].raw_sha256]).tolist()
+    assert [f"{table[f'word{n}'][0].as_py():016x}" for n in range(4)] == [
+        rows[0].phash256[at : at + 16] for at in range(0, 64, 16)
+    ]
+
+
+def test_equal_values_meet_and_close_ones_are_spread():
+    values = np.arange(1000, dtype=np.uint64)
+    places = spread(values, 8)
+    assert np.array_equal(places, spread(values, 8))
+    assert set(places.tolist()) == set(range(8))
+    assert np.bincount(places).max() < 200
+    assert spread(np.array([-1, 5], np.int64), 3).tolist() == spread(np.array([-1, 5], np.int64), 3).tolist()
+
+
+def test_edges_travel_in_pieces(monkeypatch):
+    monkeypatch.setattr(hash_columns, "_EDGES_AT_ONCE", 2)
+    pieces = list(in_chunks(np.array([1, 2, 3]), np.array([4, 5, 6])))
+    assert [len(piece.left) for piece in pieces] == [16, 8]
+    assert np.frombuffer(b"".join(piece.right for piece in pieces), "<i8").tolist() == [4, 5, 6]
+    assert list(in_chunks(np.array([], np.int64), np.array([], np.int64))) == []
