@@ -1,0 +1,204 @@
+"""Print what deduping N new images against a release of 9 N costs, beside deduping all 10 N from scratch.
+
+Run: ``python tests/bench/near_duplicate_increment.py [NEW] [--released N] [--folder DIR]``. Each of the three runs of
+the dedupe stage (the release's own, the new one, the one from scratch) is a process of its own, whose CPU seconds and
+peak memory are its own and its children's. Exit 1 if the two keep different new images, or the ratio is over a quarter.
+
+The images are those of near_duplicate_scale.py, dealt to the two crawls at random, so that families span both; 1 new
+image in 10 is a released one met again. From scratch the released ones have the first pick: the most pixels, the
+smallest ids.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions
+from near_duplicate_scale import SEED, crawl
+
+from filters.near_duplicates import DuplicateRules
+from pipelines.concept_counts import ConceptCounts
+from pipelines.dataset import publish
+from pipelines.dedupe import Matching, run_dedupe
+from pipelines.hash_index import IMAGES, KEPT, files_of, find_released, index_bytes
+from pipelines.ledger import Ledger
+from pipelines.parts import Done, write_part
+from pipelines.stage import Attempt, StagePlan
+from schemas.records import KeptRow
+
+ROWS_PER_PART = 100_000
+NEW_BIT = 1 << 62
+MOST_PIXELS = 4_000_000
+RULES = DuplicateRules()
+
+
+def in_hex(words: np.ndarray) -> pa.Array:
+    """Return rows of 64-bit words as texts of hex digits, without a Python object each."""
+    digits = words.astype(">u8").tobytes().hex().encode()
+    width = 16 * words.shape[1]
+    offsets = np.arange(len(words) + 1, dtype=np.int32) * width
+    return pa.Array.from_buffers(pa.string(), len(words), [None, pa.py_buffer(offsets), pa.py_buffer(digits)])
+
+
+def write_images(folder: Path, ids: np.ndarray, phash: np.ndarray, phash256: np.ndarray, pixels: np.ndarray) -> None:
+    """Write the columns of fetched images that the stage reads."""
+    folder.mkdir(parents=True)
+    for number, start in enumerate(range(0, len(ids), ROWS_PER_PART)):
+        rows = slice(start, start + ROWS_PER_PART)
+        count = len(ids[rows])
+        sha = np.zeros((count, 4), np.uint64)
+        sha[:, 0] = ids[rows].astype(np.uint64) << np.uint64(1)
+        empty, none = pa.array([""] * count), np.zeros(count, np.int64)
+        columns = {
+            "image_url": in_hex(sha[:, :1]),
+            "raw_sha256": in_hex(sha),
+            "original_width": pixels[rows],
+            "original_height": none + 1,
+            "outcome": pa.array(["keep"] * count),
+            "phash": in_hex(phash[rows]),
+            "phash256": in_hex(phash256[rows]),
+            "clear_bits": none + 64,
+            "trimmed_phash": empty,
+            "trimmed_phash256": empty,
+            "trimmed_clear_bits": none,
+        }
+        pq.write_table(pa.table(columns), folder / f"{number:05d}.parquet")
+
+
+def write_crawls(folder: Path, new: int, released: int) -> None:
+    images = crawl(new + released)
+    random = np.random.default_rng(SEED)
+    phash, phash256 = images.phash, images.phash256[:, 0]
+    # Spread over 62 bits, as digests are: an odd factor turns no two into one.
+    ids = ((images.ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) & np.uint64(NEW_BIT - 1)).astype(np.int64)
+    dealt = random.permutation(new + released)
+    old, fresh = dealt[:released], dealt[released:]
+    again = fresh[::10]
+    same = random.choice(old, again.size, replace=False)
+    fresh = np.setdiff1d(fresh, again)
+    pixels = images.pixels
+    first = [array[old] for array in (ids, phash, phash256, pixels + MOST_PIXELS)]
+    second = [
+        np.concatenate([array[fresh], other[same]])
+        for array, other in (
+            (ids | NEW_BIT, ids),
+            (phash, phash),
+            (phash256, phash256),
+            (pixels, pixels + MOST_PIXELS),
+        )
+    ]
+    write_images(folder / "released", *first)
+    write_images(folder / "new", *second)
+
+
+def run(folder: Path, name: str) -> None:
+    """Run the stage over one crawl or both; publish the index of the release; print what it took."""
+    crawls = {"release": ["released"], "increment": ["new"], "scratch": ["released", "new"]}[name]
+    paths = [str(path) for crawled in crawls for path in sorted((folder / crawled).glob("*.parquet"))]
+    images = sum(pq.read_metadata(path).num_rows for path in paths)
+    root = folder / name
+    against = [str(folder / "release" / "dataset")] if name == "increment" else []
+    attempt = Attempt(
+        plan=StagePlan(stage="dedupe", covers={}, root=str(root)), name="attempt-1", options=PipelineOptions([])
+    )
+    before, wall = cpu_seconds(), time.perf_counter()
+    releases = find_released(against, RULES, str(root / "dataset"))
+    clustered = attempt.commit(run_dedupe(attempt, paths, Matching(RULES, images, releases)), expected=images)
+    wall, cpu = time.perf_counter() - wall, cpu_seconds() - before
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    took = {"images": images, "wall": wall, "cpu": cpu, "peak": peak / 2**20, "kept": "", "bytes": 0}
+    tables = [pq.read_table(path, columns=["id", "representative"]) for path in clustered.paths(IMAGES)]
+    ids, leaders = (pa.concat_tables(tables)[column].to_numpy() for column in ("id", "representative"))
+    if name == "release":
+        took["bytes"] = publish_index(root, attempt, clustered, np.unique(leaders), images)
+    else:
+        kept = np.sort(ids[(ids & NEW_BIT > 0) & (ids == leaders)])
+        np.save(folder / f"{name}.npy", kept)
+    print(json.dumps(took))
+
+
+def cpu_seconds() -> float:
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+
+
+def publish_index(root: Path, attempt: Attempt, clustered, leaders: np.ndarray, images: int) -> int:
+    """Publish a release that has a sample of every cluster; return the bytes of its index."""
+    pack = Attempt(
+        plan=StagePlan(stage="pack", covers={}, root=str(root)), name="attempt-1", options=PipelineOptions([])
+    )
+    rows = (KeptRow(identity, f"{identity:032x}") for identity in leaders.tolist())
+    packed = pack.commit(Done([write_part(pack.place, KEPT, 0, KeptRow, rows)], []))
+    manifest = publish(
+        str(root),
+        packed,
+        hashes=files_of(clustered, packed),
+        index=index_bytes(RULES, images),
+        name="bench",
+        licence="other",
+        ledger=Ledger(0, 0, {}, True),
+        concepts=ConceptCounts((), {}),
+        stages={},
+        version="",
+    )
+    return sum(file.bytes for file in manifest.files if file.path.startswith("hashes/"))
+
+
+def compare(folder: Path, new: int, released: int) -> bool:
+    write_crawls(folder, new, released)
+    print(f"{'run':>10s} {'images':>10s} {'wall s':>8s} {'CPU s':>8s} {'us/image':>9s} {'peak GiB':>9s}")
+    took = {}
+    for name in ("release", "increment", "scratch"):
+        done = subprocess.run(
+            [sys.executable, __file__, "--one", name, "--folder", str(folder)],
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        took[name] = found = json.loads(done.stdout)
+        each = found["cpu"] / found["images"] * 1e6
+        print(
+            f"{name:>10s} {found['images']:10d} {found['wall']:8.1f} {found['cpu']:8.1f}"
+            f" {each:9.1f} {found['peak']:9.2f}",
+            flush=True,
+        )
+    ratio = took["increment"]["cpu"] / took["scratch"]["cpu"]
+    kept = [np.load(folder / f"{name}.npy") for name in ("increment", "scratch")]
+    same = np.array_equal(*kept)
+    print(f"index: {took['release']['bytes'] / released:.0f} bytes an image; new images kept: {kept[0].size} of {new}")
+    print(f"increment / scratch: {ratio:.3f} of the CPU seconds; the same new images kept: {'yes' if same else 'NO'}")
+    return same and ratio <= 0.25
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("new", nargs="?", type=int, default=100_000)
+    parser.add_argument("--released", type=int, help="9 times as many as the new ones, if left out")
+    parser.add_argument("--folder", type=Path, help="an empty folder to work in")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        run(arguments.folder, arguments.one)
+        return
+    released = arguments.released or 9 * arguments.new
+    if arguments.folder:
+        sys.exit(0 if compare(arguments.folder, arguments.new, released) else 1)
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(0 if compare(Path(folder), arguments.new, released) else 1)
+
+
+if __name__ == "__main__":
+    main()
