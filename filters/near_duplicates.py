@@ -59,9 +59,9 @@ class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     radius: int = 6
     """Bits of 64 between pHashes that propose a pair; 0 to 16."""
-    verify_radius: int = 32
+    verify_radius: int = 24
     """Bits of 256 between longer pHashes that confirm it; 0 to 256."""
-    max_spread: int = 40
+    max_spread: int = 28
     """Bits of 256 between a member and its cluster's representative; ``verify_radius`` to 256."""
     min_clear_bits: int = 32
     """pHash bits, of 64, that must be clear (see `filters.perceptual`) to be matched by more than bytes."""

@@ -158,7 +158,7 @@ def test_the_winner_has_more_pixels_then_more_morphemes_then_consent_then_the_sm
         ({"radius": 17}, "radius is 17: expected 0 to 16 bits"),
         ({"radius": -1}, "radius is -1"),
         ({"verify_radius": 257, "max_spread": 257}, "verify_radius is 257"),
-        ({"max_spread": 31}, "max_spread is 31: expected 32 to 256 bits"),
+        ({"max_spread": 23}, "max_spread is 23: expected 24 to 256 bits"),
         ({"min_clear_bits": 65}, "min_clear_bits is 65"),
     ],
 )
