@@ -7,13 +7,15 @@ Every decodable picture of distinct bytes with sides of at least 96 pixels is a 
 side. Each base is edited in every way of `EDITS`. A method's recall is the share of edited copies it matches with
 their own base, over the bases that are not plain to us and over all. Its precision is over all matches of an edited
 copy with any base, for all pairs, edits of `CORE` only. Each rival is shown at its default and, so that recall is
-compared at one precision, at the largest of its thresholds whose precision is at least `FAIR`.
+compared at one precision, at the largest of its thresholds whose precision is at least ours ("none": not even 0 bits).
 
 Real sites and packages hold true duplicates. A pair of bases is set apart, neither right nor wrong, if their 64 x 64
 grey pictures, whole or cut to what differs from the corner's tone, correlate by 0.9 or more (a test no hash here is
 made of), or if both come from one folder of a test suite (``hostile_images/X``, ``near_duplicates``), which are many
-versions of few pictures. ``near_duplicate_labels.tsv`` beside this file says of single pairs, looked at one by one,
-whether they are the same picture or not; ``--sheet`` draws the matched pairs that nobody has looked at.
+versions of few pictures. ``near_duplicate_labels.tsv`` beside this file says of single pairs that our rule matched,
+looked at one by one, where this test is wrong: "same" are one picture recoloured, shaded, annotated or with something
+laid over it, "different" are mostly forms of one site, alike but for what is filled in. ``--sheet`` draws the matched
+pairs of different files, so that they can be looked at.
 """
 
 from __future__ import annotations
@@ -47,8 +49,7 @@ except ImportError:
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
 LABELS = Path(__file__).with_name("near_duplicate_labels.tsv")
-SIDE, LEAST, CORRELATED, FAIR = 256, 96, 0.9, 0.999
-CORNER_TONES, MANY_COLOURS = 24, 0.4
+SIDE, LEAST, CORRELATED, CORNER_TONES = 256, 96, 0.9, 24
 PDQ_LEAST_QUALITY = 50
 """PDQ's own documentation advises to leave hashes of less quality unmatched."""
 
@@ -148,8 +149,6 @@ class Hashed(NamedTuple):
     pdq_quality: np.ndarray
     squares: np.ndarray
     """The base only: 64 x 64 grey, whole and cut."""
-    colours: float
-    """Share of the base's 64 x 64 pixels that have a colour of their own, at 5 bits a channel."""
 
 
 def rival_hash(grey: Image.Image) -> str:
@@ -203,7 +202,6 @@ def hashed(path: Path) -> Hashed | None:
             (found, trimmed_hashes(grey) or found) for found, grey in zip(whole, pixels, strict=True)
         ]
         pdq = [pdq_hash(version) for version in versions]
-        small = np.asarray(image.resize((64, 64), Image.Resampling.BOX)).reshape(-1, 3).astype(np.int32) >> 3
         return Hashed(
             str(path),
             hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -214,7 +212,6 @@ def hashed(path: Path) -> Hashed | None:
             np.stack([words for words, _ in pdq]),
             np.array([quality for _, quality in pdq]),
             squares(greys[0]),
-            np.unique(small @ [1024, 32, 1]).size / len(small),
         )
     except Exception as error:  # noqa: BLE001  # hostile pictures are among the data
         print(f"passed over {path.name}: {type(error).__name__}", file=sys.stderr)
@@ -291,10 +288,10 @@ def bits(table: Hashed, method: str, edit: int) -> np.ndarray:
 RIVALS = {"imagehash": 10, "imagededup": 10} | ({"PDQ": 31} if pdqhash is not None else {})
 
 
-def fair_radius(own: np.ndarray, others: np.ndarray) -> int:
-    """Return the largest radius whose precision is at least `FAIR`; -1 if none is. Both are counts per distance."""
+def fair_radius(own: np.ndarray, others: np.ndarray, precision: float) -> int:
+    """Return the largest radius of at least this precision; -1 if none is. Both are counts per distance."""
     right, wrong = np.cumsum(own), np.cumsum(others)
-    good = np.flatnonzero(right >= FAIR * (right + wrong))
+    good = np.flatnonzero(right >= precision * (right + wrong))
     return int(good[-1]) if good.size > 0 else -1
 
 
@@ -302,15 +299,8 @@ def report(table: Hashed, rules: DuplicateRules, sheet: Path | None) -> None:
     count, apart_pairs, labels = len(table.path), *set_apart(table)
     clear = (table.clear[:, 0] >= rules.min_clear_bits).any(axis=1)
     _, kinds = connected_components(coo_array(apart_pairs), directed=False)
-    photos = np.array(table.colours) >= MANY_COLOURS
-    print(
-        f"{count} pictures of distinct bytes; {np.unique(kinds).size} when those set apart from each other count once,"
-    )
-    print(
-        f"of these {np.unique(kinds[photos]).size} with many colours, as photographs have; {int(clear.sum())} not plain"
-    )
-    folders = Counter(folder_of(path) for path in table.path)
-    print(", ".join(f"{name} {number}" for name, number in folders.most_common()))
+    print(f"{count} pictures of distinct bytes, {np.unique(kinds).size} if those set apart from each other count once;")
+    print(f"{int(clear.sum())} are not plain")
     pairs = count * (count - 1) // 2
     print(f"{(int(apart_pairs.sum()) - count) // 2} of {pairs} pairs set apart; {labels} labels by eye; {rules}")
     if pdqhash is None:
@@ -331,21 +321,17 @@ def report(table: Hashed, rules: DuplicateRules, sheet: Path | None) -> None:
             matched.update((min(pair), max(pair)) for pair in np.argwhere(found).tolist() if pair[0] != pair[1])
     core = len(CORE)
     shown: dict[str, tuple[np.ndarray, int]] = {"ours": (ours_own, ours_wrong)}
+    precision = ours_own[:core].sum() / max(1, ours_own[:core].sum() + ours_wrong)
     for method, default in RIVALS.items():
-        fair = fair_radius(np.bincount(own[method][:core].ravel(), minlength=257), wrong[method])
+        fair = fair_radius(np.bincount(own[method][:core].ravel(), minlength=257), wrong[method], precision)
         for radius in (default, fair):
-            shown[f"{method}<={radius}"] = (own[method] <= radius, int(wrong[method][: radius + 1].sum()))
+            shown[f"{method}<={radius}" if radius >= 0 else f"{method} none"] = (
+                own[method] <= radius,
+                int(wrong[method][: radius + 1].sum()),
+            )
     print_table(shown, clear)
     if sheet is not None:
         draw_sheet(table, matched, apart_pairs, sheet)
-
-
-def folder_of(path: str) -> str:
-    parts = Path(path).parts
-    for root, depth in (("shared", 3), ("pics", 2)):
-        if root in parts:
-            return "/".join(parts[parts.index(root) + 1 :][: depth - 1])
-    return parts[-2]
 
 
 def print_table(shown: dict[str, tuple[np.ndarray, int]], clear: np.ndarray) -> None:
@@ -396,6 +382,10 @@ def main() -> None:
         pictures = [found for found in pool.imap(hashed, files, chunksize=4) if found is not None]
     columns = zip(Hashed._fields, zip(*pictures, strict=True), strict=True)
     table = Hashed(*(np.stack(column) if isinstance(column[0], np.ndarray) else column for _, column in columns))
+    under = Counter(
+        next(folder.name for folder in arguments.folders if folder in path.parents) for path in map(Path, table.path)
+    )
+    print("pictures by folder:", ", ".join(f"{name} {number}" for name, number in under.most_common()))
     report(table, DuplicateRules(), arguments.sheet)
 
 
