@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import apache_beam as beam
 
@@ -22,6 +22,8 @@ from pipelines.decoder import DecoderPool
 from pipelines.download_shards import DOWNLOADED
 from pipelines.exchange import Exchange, Slice, group, read_slices
 from pipelines.host_queue import for_each_by_host
+from pipelines.image_row import ACCEPT, image_row, in_lanes, said, stage_row
+from pipelines.img2dataset_engine import IMG2DATASET, download_each
 from pipelines.network import Network
 from pipelines.parts import AttemptPlace, Done, read_batches
 from pipelines.progress import ProgressNotes
@@ -31,7 +33,7 @@ from pipelines.stage import Committed
 from pipelines.staging import EarlierRow, Staging
 from pipelines.stored_image import ImageReader
 from pipelines.suppression_list import NOTHING_LISTED, ListFile
-from pipelines.web_client import Fetched, WebClient, heard, listed, listed_consent, refused_page
+from pipelines.web_client import Fetched, WebClient, heard, listed, refused_page
 from schemas.identity import sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import Consent, ImageRow, PageRow
@@ -41,17 +43,18 @@ VERSION = 5
 
 HOSTS_PER_CONNECTION = 4
 """Hosts waited for at a time, as a multiple of the connections: most of them are between two requests."""
-READ_LANES = 16
-"""Images read from a download and waiting for a decoder: enough to keep every decoding process busy."""
+Engine = Callable[
+    [Sequence[str], Network, SuppressionTable | None, DecoderPool, Staging, ProgressNotes], Awaitable[None]
+]
+"""What gets, decodes and stages URLs."""
 Work = Callable[[DecoderPool, Staging, ProgressNotes], Awaitable[None]]
 """What does what is missing of a partition."""
-NOT_IN_AN_ANSWER = frozenset({"screen", "retries"})
+NOT_IN_AN_ANSWER = frozenset({"screen", "retries", "engine"})
 """What a fetch stage covers that has no part in what becomes of one URL."""
 TABLES = frozenset({"images"})
 """The tables in which a later stage of the same output looks up what became of a URL."""
 WANTED = "wanted"
 """Source of the slices of `Wanted` rows; those of earlier rows name the folder of their stage."""
-ACCEPT = "image/jpeg,image/png,image/webp,image/gif;q=0.9,*/*;q=0.1"
 
 
 STRETCH_BYTES = 1 << 26
@@ -86,45 +89,39 @@ def by_place(row: Wanted) -> str:
     return f"{row.source}@{(row.offset or 0) // STRETCH_BYTES}"
 
 
-def image_row(fetched: Fetched, decoded: Decoded | None) -> ImageRow:
-    """Return the row of one URL from what the network and the decoder gave, its image not placed yet."""
-    reason = fetched.reason or (decoded.reason if decoded is not None else NO_REASON)
-    detail = fetched.detail if fetched.reason or decoded is None else decoded.detail
-    made = decoded if decoded is not None else Decoded(reason=reason, detail=detail)
-    return ImageRow(
-        image_url=fetched.url,
-        final_url=fetched.final_url,
-        fetched_at=fetched.fetched_at,
-        http_status=fetched.status,
-        address=fetched.address,
-        consent=list(fetched.consent),
-        outcome=Outcome.DROP if reason else Outcome.KEEP,
-        reason=reason,
-        detail=detail,
-        raw_sha256=made.raw_sha256,
-        raw_bytes=len(fetched.body),
-        raw_format=made.raw_format,
-        stored_sha256=made.stored_sha256,
-        stored_bytes=len(made.jpeg),
-        width=made.width,
-        height=made.height,
-        original_width=made.original_width,
-        original_height=made.original_height,
-        orientation=made.orientation,
-        frames=made.frames,
-        reencoded=made.reencoded,
-        phash=made.phash,
-        phash256=made.phash256,
-        dhash=made.dhash,
-        clear_bits=made.clear_bits,
-        trimmed_phash=made.trimmed_phash,
-        trimmed_phash256=made.trimmed_phash256,
-        trimmed_clear_bits=made.trimmed_clear_bits,
-        scores=list(made.scores),
-        staging="",
-        staging_offset=0,
-        staging_length=len(made.jpeg),
-    )
+async def fetch_each(
+    urls: Sequence[str],
+    network: Network,
+    opt_outs: SuppressionTable | None,
+    pool: DecoderPool,
+    staging: Staging,
+    notes: ProgressNotes,
+) -> None:
+    """Fetch, decode and stage every URL: harubang's own engine."""
+    async with WebClient(network, opt_outs) as client:
+
+        async def work(url: str) -> None:
+            decoded: Decoded | None = None
+
+            async def listen(body: bytes) -> Sequence[Consent]:
+                nonlocal decoded
+                decoded = await pool.decode(body)
+                return said(decoded, opt_outs)
+
+            fetched = await client.get(url, accept=ACCEPT, listen=listen)
+            await stage_row(fetched, decoded, staging)
+            notes.advance()
+
+        await for_each_by_host(
+            sorted(urls),
+            work,
+            hosts_at_once=HOSTS_PER_CONNECTION * network.connections,
+            lanes_per_host=network.connections_per_host,
+        )
+
+
+ENGINES: Final[Mapping[str, Engine]] = {"harubang": fetch_each, IMG2DATASET: download_each}
+"""What ``fetch.engine`` may name."""
 
 
 async def fetch_all(
@@ -134,33 +131,15 @@ async def fetch_all(
     pool: DecoderPool,
     staging: Staging,
     notes: ProgressNotes,
+    engine: Engine = fetch_each,
 ) -> None:
-    """Fetch, decode and stage every URL that ``staging`` misses and that is not listed."""
+    """Fetch with ``engine``, decode and stage every URL that ``staging`` misses and that is not listed."""
     missing = set(staging.missing)
     wanted = [row for row in wanted if row.image_url in missing]
     for row in wanted:
         if row.listed:
-            await _stage(listed(row.image_url, row.listed), None, staging)
-    async with WebClient(network, opt_outs) as client:
-
-        async def work(url: str) -> None:
-            decoded: Decoded | None = None
-
-            async def listen(body: bytes) -> Sequence[Consent]:
-                nonlocal decoded
-                decoded = await pool.decode(body)
-                return _says(decoded, opt_outs)
-
-            fetched = await client.get(url, accept=ACCEPT, listen=listen)
-            await _stage(fetched, decoded, staging)
-            notes.advance()
-
-        await for_each_by_host(
-            sorted(row.image_url for row in wanted if not row.listed),
-            work,
-            hosts_at_once=HOSTS_PER_CONNECTION * network.connections,
-            lanes_per_host=network.connections_per_host,
-        )
+            await stage_row(listed(row.image_url, row.listed), None, staging)
+    await engine([row.image_url for row in wanted if not row.listed], network, opt_outs, pool, staging, notes)
 
 
 async def read_all(
@@ -173,17 +152,14 @@ async def read_all(
 ) -> None:
     """Read, decode and stage every image that ``staging`` misses from its place. ``wanted`` by place."""
     missing = set(staging.missing)
-    places = iter([place for place in wanted if place.image_url in missing])
+    places = [place for place in wanted if place.image_url in missing]
+    with ImageReader(settings.max_bytes) as images:
 
-    async def lane(images: ImageReader) -> None:
-        for place in places:
-            await _stage(*await _read_one(place, images, opt_outs, pool), staging)
+        async def work(place: Wanted) -> None:
+            await stage_row(*await _read_one(place, images, opt_outs, pool), staging)
             notes.advance()
 
-    with ImageReader(settings.max_bytes) as images:
-        async with asyncio.TaskGroup() as lanes:
-            for _ in range(READ_LANES):
-                lanes.create_task(lane(images))
+        await in_lanes(places, work)
 
 
 async def _read_one(
@@ -199,19 +175,7 @@ async def _read_one(
         return found._replace(reason=Reason.IMAGE_MISSING, detail=str(error)[:200]), None
     decoded = await pool.decode(image.upright())
     decoded = decoded._replace(raw_sha256=sha256_hex(image.data))
-    return heard(found._replace(body=image.data), _says(decoded, opt_outs)), decoded
-
-
-def _says(decoded: Decoded, opt_outs: SuppressionTable | None) -> list[Consent]:
-    """Return what is said on the use of an image that is at hand: by itself, and by an opt-out list."""
-    named = opt_outs.image((decoded.raw_sha256, decoded.stored_sha256), decoded.phash) if opt_outs is not None else ""
-    return [*decoded.consent, *([listed_consent(named)] if named else [])]
-
-
-async def _stage(fetched: Fetched, decoded: Decoded | None, staging: Staging) -> None:
-    if fetched.reason and decoded is not None:  # refused for what it is: nothing of it is kept but its name
-        decoded = Decoded(reason=fetched.reason, raw_sha256=decoded.raw_sha256, raw_format=decoded.raw_format)
-    await staging.add(image_row(fetched, decoded), decoded.jpeg if decoded is not None else b"")
+    return heard(found._replace(body=image.data), said(decoded, opt_outs)), decoded
 
 
 def place_order(row: Wanted) -> tuple[str, int, str]:
@@ -289,8 +253,10 @@ class FetchPartition(_DecodingDoFn):
         settings: ImageSettings,
         there: Exchange,
         opt_outs: ListFile = NOTHING_LISTED,
+        engine: str = "harubang",
     ) -> None:
         super().__init__(place, settings, opt_outs)
+        self._engine = engine
         self._network = network
         self._there = there
 
@@ -309,7 +275,8 @@ class FetchPartition(_DecodingDoFn):
             staging.resume()
             if staging.missing:
                 staging.take_over(_earlier_rows(pieces))
-            for done in self._stage(staging, partial(fetch_all, rest, self._network, self._opt_outs.load())):
+            work = partial(fetch_all, rest, self._network, self._opt_outs.load(), engine=ENGINES[self._engine])
+            for done in self._stage(staging, work):
                 yield beam.pvalue.TaggedOutput("done", done)
 
 
@@ -352,6 +319,7 @@ def expand(
     opt_outs: ListFile = NOTHING_LISTED,
     earlier: Sequence[Committed] = (),
     refused: RefusedBefore = NEVER_REFUSED,
+    engine: str = "harubang",
 ) -> beam.PCollection[Done]:
     """Wire the stage: screened parts, distinct URLs regrouped by host, those there already by place.
 
@@ -373,7 +341,7 @@ def expand(
         regrouped.append(pipeline | f"{source} parts" >> beam.Create(old) | f"regroup {source}" >> beam.ParDo(regroup))
     handles = regrouped | "meet earlier" >> beam.Flatten()
     fetched = group(handles, "group") | "fetch" >> beam.ParDo(
-        FetchPartition(place, network, settings, there, opt_outs)
+        FetchPartition(place, network, settings, there, opt_outs, engine)
     ).with_outputs("done", "handles")
     read = group(fetched.handles, "there") | "read" >> beam.ParDo(
         ReadPartition(place, settings, opt_outs, first=partitions)

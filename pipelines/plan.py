@@ -20,6 +20,7 @@ from pipelines.download_shards import DOWNLOADED, Download, find_shards
 from pipelines.errors import InputRefused
 from pipelines.extract import SourceUnit
 from pipelines.hash_index import Released, find_released
+from pipelines.img2dataset_engine import IMG2DATASET, installed_version
 from pipelines.link_table import format_of
 from pipelines.parts import read_batches
 from pipelines.stage import StagePlan, committed
@@ -110,6 +111,11 @@ def _versions(filters: Iterable[Any]) -> list[str]:
     return [filter_id(judge) for judge in filters]
 
 
+def _engine(name: str) -> str:
+    """Return a fetch engine with its version, if it has one of its own."""
+    return f"{name} {installed_version()}" if name == IMG2DATASET else name
+
+
 def plan_run(
     workflow: Workflow, out: str, files: list[SourceFile], retries: Mapping[str, int] | None = None
 ) -> RunPlan:
@@ -119,7 +125,8 @@ def plan_run(
     own, which takes over what the one before it has.
 
     Raises:
-        InputRefused: a file or release that the workflow names is missing, malformed or of other rules.
+        InputRefused: a file or release that the workflow names is missing, malformed or of other rules, or its fetch
+            engine is not installed.
     """
     retries = retries or {}
     concepts = read_added(workflow.concepts)
@@ -174,7 +181,8 @@ def plan_run(
         Stage.FETCH,
         version=fetch.VERSION,
         network=network,
-        image=as_plain(workflow.fetch),
+        image=as_plain(workflow.fetch.images),
+        engine=_engine(workflow.fetch.engine),
         libraries={name: version(name) for name in ("pillow", "opencv-python-headless", "simplejpeg", "imagehash")},
         screen=screened,
         retries=retries.get(Stage.FETCH, 0),

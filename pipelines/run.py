@@ -242,7 +242,8 @@ class Run:
                 paths,
                 place=attempt.place,
                 network=self._network,
-                settings=self._workflow.fetch,
+                settings=self._workflow.fetch.images,
+                engine=self._workflow.fetch.engine,
                 partitions=partitions_for(kept),
                 opt_outs=self._opt_outs,
                 earlier=earlier,
@@ -269,7 +270,10 @@ class Run:
             ("clusters", ClusterRow, self._done[Stage.DEDUPE].paths("clusters")),
         ]
         read, evaluation = decontaminate.read_tables(
-            attempt, find_files(self._workflow.select.exclude_near), self._workflow.fetch, self._workflow.dedupe.rules()
+            attempt,
+            find_files(self._workflow.select.exclude_near),
+            self._workflow.fetch.images,
+            self._workflow.dedupe.rules(),
         )
         rules = select.SelectRules(self._workflow.select, self._opt_outs, self._takedowns, plan.concepts)
         done = attempt.run(

@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from pipelines import saved, storage
@@ -146,6 +149,15 @@ class Staging:
         storage.link(source, target)
         part = self._place.part("staging", self._partition, storage.Published(target, size, digest), 0)
         return self._tars.setdefault(part.path, part)
+
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """Give a folder on the local disk for what lies there until it is staged; it goes in the end."""
+        folder = None if storage.is_remote(self._place.path) else Path(self._place.path)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".work-", dir=folder) as made:
+            yield Path(made)
 
     async def add(self, row: ImageRow, jpeg: bytes) -> None:
         """Add a fetched URL and, where it is kept, its image, which is stored unless the same bytes are stored."""

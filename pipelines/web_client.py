@@ -53,6 +53,18 @@ class Fetched(NamedTuple):
     hops: tuple[str, ...]
 
 
+class Visit:
+    """Where one request has got to: its next ``target``, what was asked and said on the way, the time left."""
+
+    __slots__ = ("consents", "hops", "seconds", "target", "url")
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self.url = self.target = url
+        self.seconds = seconds
+        self.hops: list[str] = []
+        self.consents: list[Consent] = []
+
+
 class WebClient:
     """Fetches pages and images. An asynchronous context manager; `get` may be called any number of times at once.
 
@@ -92,29 +104,35 @@ class WebClient:
                 for, and rules about images hold.
             listen: told the body; returns what that says on its own use, which a refusal then is like any other.
         """
-        target = normalize(url)
-        if target is None:
-            return _ended(url, url, failure(Reason.URL_REFUSED, why_refused(url) or ""), [], [])
-        hops: list[str] = []
-        consents: list[Consent] = []
-        seconds = self._network.total_seconds
+        visit = Visit(url, self._network.total_seconds)
         while True:
-            # One at a time: who waits for the same URL learns of a refusal before asking.
-            async with self._turn(target):
-                known = self._opted_out.get(target)
-                if known is not None:
-                    return self._remember(known._replace(url=url, hops=tuple(hops)))
-                answer, seconds = await self._hop(target, accept, seconds, hops, consents)
-                if listen is not None and answer.reason == NO_REASON and answer.status not in REDIRECTS:
-                    answer = _heard(answer, await listen(answer.body), consents)
-                if answer.reason in OPT_OUTS:
-                    return self._remember(_ended(url, target, answer, consents, hops))
-            if answer.status not in REDIRECTS:
-                return _ended(url, target, answer, consents, hops)
-            following = _next_hop(answer, target, hops, self._network.max_redirects)
-            if isinstance(following, Answer):
-                return _ended(url, target, following, consents, hops)
-            target = following
+            found = await self.step(visit, accept=accept, listen=listen)
+            if found is not None:
+                return found
+
+    async def step(self, visit: Visit, *, accept: str, listen: Listen | None = None) -> Fetched | None:
+        """Request the next hop of ``visit``. Return its end, or None where a redirect leads to a further hop."""
+        target = normalize(visit.target)
+        if target is None:
+            refusal = failure(Reason.URL_REFUSED, why_refused(visit.url) or "")
+            return _ended(visit.url, visit.url, refusal, [], [])
+        # One at a time: who waits for the same URL learns of a refusal before asking.
+        async with self._turn(target):
+            known = self._opted_out.get(target)
+            if known is not None:
+                return self.remember(known._replace(url=visit.url, hops=tuple(visit.hops)))
+            answer, visit.seconds = await self._hop(target, accept, visit.seconds, visit.hops, visit.consents)
+            if listen is not None and answer.reason == NO_REASON and answer.status not in REDIRECTS:
+                answer = _heard(answer, await listen(answer.body), visit.consents)
+            if answer.reason in OPT_OUTS:
+                return self.remember(_ended(visit.url, target, answer, visit.consents, visit.hops))
+        if answer.status in REDIRECTS:
+            following = _next_hop(answer, target, visit.hops, self._network.max_redirects)
+            if not isinstance(following, Answer):
+                visit.target = following
+                return None
+            answer = following
+        return _ended(visit.url, target, answer, visit.consents, visit.hops)
 
     def _listed(self, target: str) -> str:
         return self._opt_outs.url(target) if self._opt_outs is not None else ""
@@ -126,8 +144,8 @@ class WebClient:
             lock = self._turns[target] = asyncio.Lock()
         return lock
 
-    def _remember(self, result: Fetched) -> Fetched:
-        """Keep a refusal of use, so that no URL on the way to it is asked for again."""
+    def remember(self, result: Fetched) -> Fetched:
+        """Keep a refusal of use and return it, so that no URL on the way to it is asked for again."""
         for hop in (*result.hops, result.final_url):
             self._opted_out[hop] = result._replace(headers=(), hops=())
         return result

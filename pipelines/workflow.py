@@ -58,6 +58,17 @@ class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     embedded_web: EmbeddedWebSource | None = None
 
 
+class Fetch(ImageSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What gets images (``engine``), and what is accepted and stored of them: see `ImageSettings`."""
+
+    engine: Literal["harubang", "img2dataset"] = "harubang"
+
+    @property
+    def images(self) -> ImageSettings:
+        """What the decoder is told."""
+        return ImageSettings(**{name: getattr(self, name) for name in ImageSettings.__struct_fields__})
+
+
 class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Thresholds on images, in the order given; what to do where a score is unknown; takedowns.
 
@@ -120,7 +131,7 @@ class Workflow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     screen: CaptionRules = CaptionRules()
     safety: CaptionSafety = CaptionSafety()
     concepts: Concepts = Concepts()
-    fetch: ImageSettings = ImageSettings()
+    fetch: Fetch = Fetch()
     dedupe: Dedupe = Dedupe()
     select: Select = Select()
     pack: Pack = Pack()

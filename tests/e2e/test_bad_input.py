@@ -41,6 +41,7 @@ CASES = {
         [],
         "rename it to end in one of parquet",
     ),
+    "unknown fetch engine": (GOOD, ["--set", "fetch.engine=wget"], "Invalid enum value 'wget' - at `$.fetch.engine`"),
     "refused engine": (GOOD, ["--", "--runner=DaskRunner"], "refused, it loses data silently"),
     "refused mode": (GOOD, ["--", "--direct_running_mode=multi_threading"], "use multi_processing"),
 }
@@ -64,6 +65,18 @@ def test_one_line_exit_2_and_nothing_written(name, tmp_path, call):
     assert len([line for line in message.splitlines() if line.startswith("harubang:")]) == 1
     assert "Traceback" not in message
     assert not out.exists()
+
+
+def test_a_fetch_engine_that_is_not_installed_is_told(tmp_path, call, monkeypatch):
+    monkeypatch.setattr("pipelines.img2dataset_engine.IMG2DATASET", "no-such-package")
+    warc = tmp_path / "a.warc"
+    warc.write_bytes(b"WARC/1.0\r\n")
+    workflow = tmp_path / "w.yaml"
+    workflow.write_text(GOOD.replace("WARC", str(warc)))
+    done = call("run", workflow, "--out", tmp_path / "out", "--set", "fetch.engine=img2dataset")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "fetch.engine: img2dataset is not installed; install it with: python -m pip install" in done.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_workflow_says_which(tmp_path, call):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import subprocess
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from pipelines.web_client import Fetched, Network, WebClient
@@ -114,3 +116,23 @@ def fetch(
         return found, server
 
     return asyncio.run(run())
+
+
+def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """Return a server's TLS context for a.kr, and the file of the authority that vouches for it.
+
+    Raises:
+        FileNotFoundError: openssl, which makes it, is not installed.
+    """
+    path, key = folder / "a.pem", folder / "a.key"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("-days", "2", "-subj", "/CN=a.kr", "-addext", "subjectAltName=DNS:a.kr", "-keyout", key, "-out", path),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path, key)
+    return context, path

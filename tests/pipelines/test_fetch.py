@@ -9,7 +9,7 @@ from PIL import Image
 
 from filters.suppression import Suppression
 from pipelines import fetch
-from pipelines.decoded import Decoded, ImageSettings
+from pipelines.decoded import ImageSettings
 from pipelines.decoder import DecoderPool
 from pipelines.download_shards import read_shard
 from pipelines.exchange import Exchange, read_slices
@@ -23,7 +23,6 @@ from pipelines.fetch import (
     by_host,
     by_place,
     fetch_all,
-    image_row,
     one_a_url,
 )
 from pipelines.link_table import LinkTable
@@ -34,28 +33,14 @@ from pipelines.runner import make_pipeline
 from pipelines.staging import Staging
 from pipelines.storage import read_range
 from pipelines.suppression_list import NOTHING_LISTED, compile_list
-from pipelines.web_client import Fetched
 from schemas.identity import sha256_hex
 from schemas.reasons import Reason
-from schemas.records import Consent, ImageRow, Score, ScreenedRow
+from schemas.records import Consent, ImageRow, ScreenedRow
 from tests.content_credentials import in_jpeg, manifest, store, training_mining
 from tests.pipelines.download_maker import FORMS, sample, write_download
 from tests.pipelines.hostile_server import Server, network, redirect, reply
 
 SETTINGS = ImageSettings(processes=1)
-FETCHED = Fetched(
-    "http://a.kr/1.jpg",
-    "http://b.kr/1.jpg",
-    "2026-01-01T00:00:00Z",
-    "127.0.0.1",
-    200,
-    (),
-    b"body",
-    "",
-    "",
-    (Consent("robots.txt", "sha256:00", True),),
-    ("http://a.kr/1.jpg", "http://b.kr/1.jpg"),
-)
 
 
 def picture(seed, kind="JPEG", size=(320, 240)):
@@ -84,54 +69,6 @@ URLS = [
     "http://b.kr/noai.jpg",
     "http://a.kr/1.jpg",
 ]
-
-
-# Rows
-
-
-def test_a_row_joins_what_the_network_and_the_decoder_gave():
-    decoded = Decoded(
-        reason="",
-        jpeg=b"jpeg!",
-        raw_sha256="a" * 64,
-        raw_format="PNG",
-        stored_sha256="b" * 64,
-        width=4,
-        height=3,
-        original_width=8,
-        original_height=6,
-        orientation=6,
-        frames=2,
-        reencoded=True,
-        phash="8" * 16,
-        phash256="8" * 64,
-        dhash="1" * 16,
-        clear_bits=60,
-        scores=[Score("short_side", 6.0)],
-    )
-    row = image_row(FETCHED, decoded)
-    assert (row.outcome, row.reason, row.detail) == ("keep", "", "")
-    assert (row.image_url, row.final_url, row.http_status) == ("http://a.kr/1.jpg", "http://b.kr/1.jpg", 200)
-    assert (row.raw_bytes, row.stored_bytes) == (4, 5)
-    assert (row.staging, row.staging_offset, row.staging_length) == ("", 0, 5)
-    same = set(ImageRow._fields) & set(Decoded._fields) - {"reason", "detail", "consent"}
-    assert {name: getattr(row, name) for name in same} == {name: getattr(decoded, name) for name in same}
-    assert row.consent == [Consent("robots.txt", "sha256:00", True)]
-
-
-def test_a_refusal_of_the_network_is_the_row_s_reason():
-    refused = FETCHED._replace(body=b"", status=None, reason=Reason.TIMED_OUT, detail="over 1 s")
-    row = image_row(refused, None)
-    assert (row.outcome, row.reason, row.detail) == ("drop", Reason.TIMED_OUT, "over 1 s")
-    assert (row.raw_sha256, row.stored_bytes, row.staging_length, row.http_status) == ("", 0, 0, None)
-    assert row.consent == [Consent("robots.txt", "sha256:00", True)]
-
-
-def test_a_refusal_of_the_decoder_is_the_row_s_reason_and_the_bytes_are_named():
-    decoded = Decoded(reason=Reason.IMAGE_UNDECODABLE, detail="cut", raw_sha256="a" * 64)
-    row = image_row(FETCHED, decoded)
-    assert (row.outcome, row.reason, row.detail) == ("drop", Reason.IMAGE_UNDECODABLE, "cut")
-    assert (row.raw_sha256, row.raw_bytes, row.stored_bytes) == ("a" * 64, 4, 0)
 
 
 # Fetching

@@ -8,6 +8,7 @@ from filters.concept_balance import ConceptBalance
 from filters.concepts import LEXICON_VERSION
 from pipelines.download_shards import Download
 from pipelines.errors import InputRefused
+from pipelines.fetch import NOT_IN_AN_ANSWER
 from pipelines.link_table import LinkTable
 from pipelines.parts import Done, write_part
 from pipelines.plan import describe_plan, find_sources, plan_run, retries_after
@@ -155,6 +156,7 @@ def test_the_stages_stand_in_the_order_they_run(workflow, warc):
         ("network.opt_out.hosts", ("b.kr",), ["select", "pack"]),
         ("dedupe.radius", 5, ["dedupe", "select", "pack"]),
         ("fetch.max_side", 256, ["fetch", "dedupe", "select", "pack"]),
+        ("fetch.engine", "img2dataset", ["fetch", "dedupe", "select", "pack"]),
         ("screen.on_unknown", "keep", AFTER_SCREEN),
         ("screen.filters", (), AFTER_SCREEN),
         ("network.delay_seconds", 9.0, ["crawl", *AFTER_CRAWL]),
@@ -166,6 +168,23 @@ def test_the_stages_stand_in_the_order_they_run(workflow, warc):
 def test_a_config_changes_its_own_stage_and_those_after_it_and_no_other(workflow, config, value, stages):
     one, other = fingerprints(workflow), fingerprints(changed(workflow, config, value))
     assert different(other, one) == stages
+
+
+def test_the_version_of_img2dataset_is_covered_and_no_part_of_an_answer(workflow, monkeypatch):
+    theirs = changed(workflow, "fetch.engine", "img2dataset")
+    stages = []
+    for number in ("1.47.0", "1.48.0"):
+        monkeypatch.setattr("pipelines.plan.installed_version", lambda number=number: number)
+        stages.append(plan_run(theirs, "/out", find_sources(theirs)).of(Stage.FETCH))
+    ours = plan_run(workflow, "/out", find_sources(workflow)).of(Stage.FETCH)
+    assert [stage.covers["engine"] for stage in (ours, *stages)] == [
+        "harubang",
+        "img2dataset 1.47.0",
+        "img2dataset 1.48.0",
+    ]
+    assert len({stage.fingerprint for stage in (ours, *stages)}) == 3
+    answers = [{key: value for key, value in stage.covers.items() if key not in NOT_IN_AN_ANSWER} for stage in stages]
+    assert answers == [{key: value for key, value in ours.covers.items() if key not in NOT_IN_AN_ANSWER}] * 2
 
 
 def test_a_concept_lexicon_is_covered_by_its_content_and_not_by_its_name(workflow, tmp_path):

@@ -5,13 +5,12 @@ import gzip
 import hashlib
 import random
 import resource
+import shutil
 import socket
-import ssl
 import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -20,7 +19,7 @@ from pipelines.suppression_list import compile_list
 from pipelines.web_client import Network, WebClient
 from schemas.reasons import Reason
 from schemas.records import Consent
-from tests.pipelines.hostile_server import IMAGE, PAGE, Server, fetch, network, redirect, reply
+from tests.pipelines.hostile_server import IMAGE, PAGE, Server, fetch, network, redirect, reply, self_signed
 
 BODY = b"\xff\xd8\xff" + b"j" * 2000
 SLACK = 1.2
@@ -412,39 +411,9 @@ def test_one_refused_address_refuses_a_name_with_several(monkeypatch):
 # TLS.
 
 
-def _self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a.kr")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("a.kr")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    path = folder / "both.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, *private) + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return context, path
-
-
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_certificates_are_verified(tmp_path, monkeypatch):
-    pytest.importorskip("cryptography")
-    context, authority = _self_signed(tmp_path)
+    context, authority = self_signed(tmp_path)
     routes = {"/x": reply(200, BODY)}
     (refused,), _ = fetch(routes, "https://a.kr/x", tls=context)
     assert refused.reason == Reason.ROBOTS_UNREACHABLE

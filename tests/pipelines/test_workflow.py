@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from filters.image import ImageAspect, ImageMinSide, default_filters
+from pipelines.decoded import ImageSettings
 from pipelines.errors import InputRefused
 from pipelines.link_table import LinkTable
 from pipelines.workflow import Crawl, EmbeddedWebSource, Workflow, as_plain, load_workflow
@@ -30,6 +31,7 @@ def test_a_small_workflow_has_every_default(load):
     assert (workflow.select.captions, *limits) == ("best", None, None)
     assert workflow.pack.samples_per_shard == 5_000
     assert workflow.dedupe.radius == 6
+    assert (workflow.fetch.engine, workflow.fetch.images) == ("harubang", ImageSettings())
 
 
 def test_every_section_is_read(load):
@@ -38,7 +40,7 @@ def test_every_section_is_read(load):
         + """
 network: {contact: "mailto:a@a.kr", delay_seconds: 2}
 screen: {filters: [{type: caption_length}], on_unknown: keep}
-fetch: {max_side: 256}
+fetch: {max_side: 256, engine: img2dataset}
 dedupe: {radius: 4}
 select:
   filters: [{type: image_aspect, max_aspect: 2.5}, {type: image_min_side}]
@@ -48,7 +50,7 @@ pack: {licence: cc-by-4.0}
     )
     assert workflow.network.delay_seconds == 2.0
     assert [f.name for f in workflow.screen.filters] == ["caption_length"]
-    assert workflow.fetch.max_side == 256
+    assert (workflow.fetch.engine, workflow.fetch.images) == ("img2dataset", ImageSettings(max_side=256))
     assert workflow.dedupe.radius == 4
     assert workflow.select.filters == (ImageAspect(max_aspect=2.5), ImageMinSide())
     assert workflow.select.takedowns.hosts == ("b.kr",)
