@@ -205,20 +205,23 @@ def test_shards_are_staged_one_after_the_other(tmp_path, monkeypatch):
     assert sorted(server.requests) == sorted([*addresses, "a.kr/robots.txt"])
 
 
-def test_what_refuses_inside_is_asked_for_again_by_another_name_in_one_shard_only(tmp_path):
-    """Its bytes are judged once the shard is done; harubang's own engine judges them before it asks again."""
+def test_where_the_engines_differ(tmp_path):
+    """img2dataset's bytes are judged once the shard is done, and it follows ten redirects at the most."""
     routes = {
         "a.kr/1.jpg": reply(200, refusing_inside()),
         "b.kr/2.jpg": redirect("http://a.kr/1.jpg"),
         "c.kr/3.jpg": redirect("http://a.kr/1.jpg"),
+        **{f"d.kr/{number}": redirect(f"/{number + 1}") for number in range(11)},
+        "d.kr/11": reply(200, picture(1)),
     }
-    urls = ["http://a.kr/1.jpg", "http://b.kr/2.jpg", "http://c.kr/3.jpg"]
-    rows, stored, server = gone_through("img2dataset", tmp_path / "one", urls, routes)
-    assert ([row.reason for row in rows.values()], stored) == ([Reason.OPTED_OUT] * 3, {})
-    assert server.requests.count("a.kr/1.jpg") == 3
-    rows, stored, server = gone_through("harubang", tmp_path / "ours", urls, routes)
-    assert [row.reason for row in rows.values()] == [Reason.OPTED_OUT] * 3
+    urls = ["http://a.kr/1.jpg", "http://b.kr/2.jpg", "http://c.kr/3.jpg", "http://d.kr/0", "http://d.kr/1"]
+    opted_out = [Reason.OPTED_OUT] * 3
+    rows, _, server = gone_through("harubang", tmp_path / "ours", urls, routes, max_redirects=20)
+    assert [rows[url].reason for url in urls] == [*opted_out, "", ""]
     assert server.requests.count("a.kr/1.jpg") == 1
+    rows, _, server = gone_through("img2dataset", tmp_path / "theirs", urls, routes, max_redirects=20)
+    assert [rows[url].reason for url in urls] == [*opted_out, Reason.DOWNLOAD_FAILED, ""]
+    assert server.requests.count("a.kr/1.jpg") == 3
 
 
 def test_one_url_of_each_host_in_turn():
