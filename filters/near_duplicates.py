@@ -16,7 +16,7 @@ set of images only, not on order or partition.
 What was released before ranks first and stays as it is: a new view follows the leaders that its pHash has in the
 release (`follow_released`) before it may lead, is looked up among the released views, and joins their components, in
 which the released representatives lead first, each of them. So the new images that are kept are those that would be,
-had the released ones been part of the run and had the first pick. Only `MAX_LEADERS` is counted anew in each run.
+had the released ones been part of the run and had the first pick.
 """
 
 from __future__ import annotations
@@ -189,21 +189,27 @@ def distinct(seen: Views) -> Views:
     return Views(ids[fresh], phash[fresh], seen.phash256[order[fresh]])
 
 
-def follow_leaders(seen: Views, rules: DuplicateRules) -> tuple[Rows, npt.NDArray[np.bool_]]:
+def follow_leaders(
+    seen: Views, rules: DuplicateRules, led_before: Rows | None = None
+) -> tuple[Rows, npt.NDArray[np.bool_]]:
     """Return (leader, searchable) per row, for views with every view of each pHash among them.
 
     Views of one pHash, a million equal placeholders as it may be, need no search: in the order of ids, the first leads
     and those within ``verify_radius`` follow it, then the first of the rest. The edges are each row with its leader.
     Only ``searchable`` rows need to be looked up by `filters.hamming`: a leader speaks for its followers.
+    ``led_before`` is how many leaders each row's pHash has in releases, which count for `MAX_LEADERS`.
     """
     rows = np.lexsort((seen.ids, seen.phash))
     leader, led = np.empty(rows.size, np.int64), np.empty(rows.size, np.bool_)
-    leader[rows], led[rows] = _led(rows, seen.phash[rows], seen.phash256[:, None], rules.verify_radius)
+    before = None if led_before is None else led_before[rows]
+    leader[rows], led[rows] = _led(
+        rows, seen.phash[rows], seen.phash256[:, None], rules.verify_radius, led_before=before
+    )
     return leader, (leader == np.arange(leader.size)) & led
 
 
-def follow_released(seen: Views, released: Views, rules: DuplicateRules) -> Rows:
-    """Return the row of ``released`` that each row of ``seen`` follows, or -1.
+def follow_released(seen: Views, released: Views, rules: DuplicateRules) -> tuple[Rows, Rows]:
+    """Return the row of ``released`` that each row of ``seen`` follows, or -1, and how many have its pHash.
 
     ``released`` are the searchable views of releases, all of each pHash of ``seen``. The first of one pHash, in the
     order given, that a view is within ``verify_radius`` of leads it, as in `follow_leaders`.
@@ -211,7 +217,7 @@ def follow_released(seen: Views, released: Views, rules: DuplicateRules) -> Rows
     order = np.argsort(released.phash, kind="stable")
     values = released.phash[order]
     at, end = (np.searchsorted(values, seen.phash, side=side) for side in ("left", "right"))
-    leader = np.full(seen.ids.size, -1, np.int64)
+    leader, leaders = np.full(seen.ids.size, -1, np.int64), end - at
     left = np.flatnonzero(at < end)
     while left.size > 0:
         front = order[at[left]]
@@ -220,7 +226,7 @@ def follow_released(seen: Views, released: Views, rules: DuplicateRules) -> Rows
         left = left[~follows]
         at[left] += 1
         left = left[at[left] < end[left]]
-    return leader
+    return leader, leaders
 
 
 def confirmed(seen: Views, pairs: Pairs, rules: DuplicateRules, other: Views | None = None) -> npt.NDArray[np.bool_]:
@@ -322,15 +328,19 @@ def _led(
     words: Hashes,
     limit: int,
     fixed: npt.NDArray[np.bool_] | None = None,
+    led_before: Rows | None = None,
 ) -> tuple[Rows, npt.NDArray[np.bool_]]:
     """Return (leader row, whether it was given one) for ``rows`` sorted by group and then by precedence.
 
     In each round the first row left of each group leads, and the rows of its group within ``limit`` bits of it follow,
-    but for those that are ``fixed``, which lead only. After `MAX_LEADERS` rounds the rows left lead only themselves.
+    but for those that are ``fixed``, which lead only. After `MAX_LEADERS` rounds, less ``led_before``, the rows left
+    lead only themselves.
     """
     leader, led = rows.copy(), np.zeros(rows.size, np.bool_)
     left = np.arange(rows.size)
-    for _ in range(MAX_LEADERS):
+    for number in range(MAX_LEADERS):
+        if led_before is not None:
+            left = left[led_before[left] + number < MAX_LEADERS]
         if left.size == 0:
             break
         starts = np.flatnonzero(np.r_[True, groups[left[1:]] != groups[left[:-1]]])

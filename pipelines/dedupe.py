@@ -161,7 +161,7 @@ class FollowLeaders(beam.DoFn):
             for handle in ask_ids(self._place, number, release, followed.ids[followed.release == number]):
                 yield beam.pvalue.TaggedOutput("ids", handle)
         seen = _without(seen, followed.rows)
-        leader, searchable = follow_leaders(seen, rules)
+        leader, searchable = follow_leaders(seen, rules, np.delete(followed.leaders, followed.rows))
         followers = np.flatnonzero(leader != np.arange(len(leader)))
         yield from _edges(seen.ids[followers], seen.ids[leader[followers]])
         seen = _without(seen, np.flatnonzero(~searchable))

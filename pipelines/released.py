@@ -94,11 +94,15 @@ def _placed(place: int) -> tuple[int, int]:
 
 
 class Followed(NamedTuple):
-    """Which views follow a released one: their rows, the releases' numbers, and the released content ids."""
+    """Which views follow a released one: their rows, the releases' numbers, and the released content ids.
+
+    ``leaders`` has for every view how many released ones lead its pHash.
+    """
 
     rows: Rows
     release: Rows
     ids: Ids
+    leaders: Rows
 
 
 def led_by_released(
@@ -111,19 +115,21 @@ def led_by_released(
     band = index_bands(rules.radius)[0]
     none = np.empty(0, np.int64)
     found: list[tuple[Rows, Rows, Ids]] = [(none, none, none)]
-    left = np.arange(seen.ids.size)
+    left, leaders = np.arange(seen.ids.size), np.zeros(seen.ids.size, np.int64)
     for number, release in enumerate(releases):
         path = release.bands.get((0, bucket >> (bits - min(release.made.prefix_bits, band.width))))
         if path is None or left.size == 0:
             continue
         table = read_table(path, VIEW_COLUMNS)
         released = views_of(table.filter(pa.array(np.isin(table["phash"].to_numpy(), seen.phash))))
-        leader = follow_released(Views(seen.ids[left], seen.phash[left], seen.phash256[left]), released, rules)
+        leader, many = follow_released(Views(seen.ids[left], seen.phash[left], seen.phash256[left]), released, rules)
+        leaders[left] += many
         follows = leader >= 0
         rows = left[follows]
         found.append((rows, np.full(rows.size, number), released.ids[leader[follows]]))
         left = left[~follows]
-    return Followed(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    rows, numbers, ids = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Followed(rows, numbers, ids, leaders)
 
 
 def ask_views(

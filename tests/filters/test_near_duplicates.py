@@ -116,6 +116,9 @@ def test_a_hot_group_costs_a_bounded_number_of_rounds_and_the_rest_stay_apart(mo
     leader, searchable = follow_leaders(views(images, RULES), RULES)
     assert leader.tolist() == [0, 1, 2, 3, 4]
     assert searchable.tolist() == [True, True, False, False, False]
+    for before, left in ((1, 1), (2, 0), (3, 0)):
+        _, searchable = follow_leaders(views(images, RULES), RULES, np.full(5, before))
+        assert int(searchable.sum()) == left, "what leads in a release counts"
 
 
 def test_a_million_blank_thumbnails_take_one_round():
@@ -325,10 +328,11 @@ def test_released_representatives_all_lead_and_lead_first():
 def test_a_view_follows_the_first_released_leader_of_its_phash_that_is_near():
     seen = views(columns((1, 3, 0, 64, 1), (2, 3, 25, 64, 1), (3, 3, 60, 64, 1), (4, 4, 0, 64, 1)), RULES)
     released = views(columns((7, 3, 30, 64, 1), (8, 3, 15, 64, 1), (9, 5, 0, 64, 1)), RULES)
-    assert follow_released(seen, released, RULES).tolist() == [1, 0, -1, -1]
+    leader, leaders = follow_released(seen, released, RULES)
+    assert (leader.tolist(), leaders.tolist()) == ([1, 0, -1, -1], [2, 2, 2, 0])
     none = Views(released.ids[:0], released.phash[:0], released.phash256[:0])
-    assert follow_released(seen, none, RULES).tolist() == [-1] * 4
-    assert follow_released(none, released, RULES).tolist() == []
+    assert [column.tolist() for column in follow_released(seen, none, RULES)] == [[-1] * 4, [0] * 4]
+    assert [column.tolist() for column in follow_released(none, released, RULES)] == [[], []]
 
 
 def test_pairs_of_two_sets_of_views_are_confirmed_by_the_longer_hash():
