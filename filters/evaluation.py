@@ -1,8 +1,9 @@
 """What of a corpus is in an evaluation set: pictures near its images, texts equal to its captions.
 
 A model that has seen its test is not tested. The rule for pictures is that of `filters.near_duplicates`: equal bytes,
-or pHashes within ``radius`` that the longer hash confirms; a set known by pHashes alone is believed without. Pictures
-too plain for their pHash to mean anything are held against it by their bytes alone.
+or a view of each (the whole picture, and the picture without its plain margins) whose pHashes are within ``radius`` and
+that the longer hash confirms; a set known by pHashes alone is believed without. Views too plain for their pHash to mean
+anything do not count.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from filters.union_find import Ids
 from schemas.identity import sha256_hex
 
 NAME: Final = "exclude_near"
-VERSION: Final = 1
+VERSION: Final = 2
 """Grows with every change of what is near an evaluation set."""
 
 NO_DISTANCE: Final = -1
@@ -31,13 +32,14 @@ _HASHES: Final = re.compile(r"([0-9a-fA-F]{16})(?:[\s,;]+([0-9a-fA-F]{64}))?")
 
 
 class Pictures(NamedTuple):
-    """Columns, one row per image.
+    """Columns, one row per view of an image; ``image`` is the row of a table that it is a view of.
 
     ``bytes_ids`` is of shape (rows, 2): the `filters.near_duplicates.content_ids` of the image's bytes as they came
     and as they are stored, -1 where they are not known. ``phash256`` is of shape (rows, 4) and means nothing where
     ``verifiable`` is False. ``clear_bits`` is as in `filters.perceptual`.
     """
 
+    image: Rows
     bytes_ids: Ids
     phash: Hashes
     phash256: npt.NDArray[np.uint64]
@@ -56,7 +58,7 @@ class EvaluationImages(NamedTuple):
 
 
 class Nearest(NamedTuple):
-    """Columns, one row per image that is in or near a set: its row, that of the evaluation image, and distances.
+    """Columns, one row per image that is in or near a set: its row, the evaluation image's, and distances.
 
     ``distance`` is in bits of 64, ``verify_distance`` in bits of 256 or `NO_DISTANCE`; both are 0 where ``exact``.
     """
@@ -97,11 +99,11 @@ def nearest(images: Pictures, evaluation: EvaluationImages, rules: DuplicateRule
     """
     exact_row, exact_other = _same_bytes(images, evaluation)
     near = _near(images, evaluation, rules)
-    row = np.concatenate([exact_row, near.row])
+    row = images.image[np.concatenate([exact_row, near.row])]
     none = np.zeros(exact_row.size, np.int64)
     found = Nearest(
         row,
-        np.concatenate([exact_other, near.evaluation_row]),
+        evaluation.pictures.image[np.concatenate([exact_other, near.evaluation_row])],
         np.arange(row.size) < exact_row.size,
         np.concatenate([none, near.distance]),
         np.concatenate([none, near.verify_distance]),

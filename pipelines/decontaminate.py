@@ -164,6 +164,9 @@ class ReadEvaluation(beam.DoFn):
             phash=item.phash,
             phash256=item.phash256,
             clear_bits=_CLEAR_BITS_UNKNOWN,
+            trimmed_phash="",
+            trimmed_phash256="",
+            trimmed_clear_bits=0,
             problem=item.problem,
         )
         if not item.image:
@@ -177,6 +180,9 @@ class ReadEvaluation(beam.DoFn):
             phash=decoded.phash,
             phash256=decoded.phash256,
             clear_bits=decoded.clear_bits,
+            trimmed_phash=decoded.trimmed_phash,
+            trimmed_phash256=decoded.trimmed_phash256,
+            trimmed_clear_bits=decoded.trimmed_clear_bits,
         )
 
 
@@ -283,18 +289,24 @@ class MeetCaptions(_MeetEvaluation):
                 )
 
 
-_PICTURE_COLUMNS: Final = ["raw_sha256", "stored_sha256", "phash", "phash256", "clear_bits"]
+_HASHES: Final = ("phash", "phash256", "clear_bits")
+_PICTURE_COLUMNS: Final = ["raw_sha256", "stored_sha256", *_HASHES, *(f"trimmed_{name}" for name in _HASHES)]
 
 
 def pictures_of(rows: pa.Table) -> Pictures:
-    """Return the hashes of fetched or evaluation images; texts that are empty are not known."""
-    longer = rows["phash256"].to_pylist()
+    """Return the views of fetched or evaluation images, the whole pictures first; texts that are empty are unknown."""
+    images = rows.num_rows
+    short, longer, clear = ([*rows[name].to_pylist(), *rows[f"trimmed_{name}"].to_pylist()] for name in _HASHES)
+    views = [*range(images), *(row for row in range(images, 2 * images) if short[row])]
+    ids = np.full((len(views), 2), -1, np.int64)
+    ids[:images] = np.column_stack([_ids(rows[name].to_pylist()) for name in ("raw_sha256", "stored_sha256")])
     return Pictures(
-        bytes_ids=np.column_stack([_ids(rows[name].to_pylist()) for name in ("raw_sha256", "stored_sha256")]),
-        phash=hash_words(rows["phash"].to_pylist(), 64)[:, 0],
-        phash256=hash_words([text or "0" * 64 for text in longer], 256),
-        verifiable=np.array([bool(text) for text in longer], np.bool_),
-        clear_bits=rows["clear_bits"].to_numpy(),
+        image=np.array(views, np.int64) % max(images, 1),
+        bytes_ids=ids,
+        phash=hash_words([short[view] for view in views], 64)[:, 0],
+        phash256=hash_words([longer[view] or "0" * 64 for view in views], 256),
+        verifiable=np.array([bool(longer[view]) for view in views], np.bool_),
+        clear_bits=np.array([clear[view] for view in views], np.int64),
     )
 
 

@@ -291,6 +291,9 @@ class EvaluationImage(NamedTuple):
     phash: str
     phash256: str
     clear_bits: int
+    trimmed_phash: str
+    trimmed_phash256: str
+    trimmed_clear_bits: int
     problem: str
 
 

@@ -1,6 +1,6 @@
 """Print recall per edit and precision over distinct pictures, for our rule and for what others do.
 
-Run: ``python tests/bench/near_duplicate_quality.py [--images N] [--sheet FILE.png] FOLDER...`` with folders of real
+Run: ``python tests/bench/near_duplicate_quality.py [--images N] [--sheet FILE.png] [FOLDER ...]`` with folders of real
 pictures. PDQ is measured where the package ``pdqhash`` can be imported, and named as absent where not.
 
 Every decodable picture of distinct bytes with sides of at least 96 pixels is a base, shrunk to at most 256 pixels a
@@ -24,6 +24,7 @@ import argparse
 import csv
 import hashlib
 import io
+import os
 import sys
 import warnings
 from collections import Counter
@@ -48,6 +49,7 @@ except ImportError:
     pdqhash = None
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
+DATA = Path(os.environ.get("HARUBANG_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 LABELS = Path(__file__).with_name("near_duplicate_labels.tsv")
 SIDE, LEAST, CORRELATED, CORNER_TONES = 256, 96, 0.9, 24
 PDQ_LEAST_QUALITY = 50
@@ -371,7 +373,7 @@ def draw_sheet(table: Hashed, matched: Counter[tuple[int, int]], apart_pairs: np
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("folders", nargs="*", type=Path, default=[DATA])
     parser.add_argument("--images", type=int, help="at most so many files, evenly spread")
     parser.add_argument("--sheet", type=Path, help="draw the matched pairs of different files here")
     arguments = parser.parse_args()

@@ -12,6 +12,7 @@ RULES = DuplicateRules(radius=6, verify_radius=20, max_spread=24, min_clear_bits
 def pictures(*rows):
     """Images given as (id of bytes, of stored bytes, bits set in pHash, in the longer one or None, clear)."""
     return Pictures(
+        np.arange(len(rows)),
         np.array([row[:2] for row in rows], np.int64).reshape(len(rows), 2),
         np.array([(1 << row[2]) - 1 for row in rows], np.uint64),
         np.array([[0, 0, 0, (1 << (row[3] or 0)) - 1] for row in rows], np.uint64).reshape(len(rows), 4),
@@ -49,6 +50,16 @@ def test_nothing_is_near_nothing():
 )
 def test_equal_bytes_or_hashes_within_the_radius_that_the_longer_one_confirms(image, evaluation, hit):
     assert found([image], [evaluation]) == hit
+
+
+def test_the_closest_views_of_two_images_speak_for_them():
+    whole, without_margins = (1, 2, 40, 50, 64), (-1, -1, 6, 20, 64)
+    images = pictures(whole, without_margins)._replace(image=np.array([0, 0]))
+    evaluation = pictures((3, 4, 30, 60, 64), (5, 6, 60, 60, 64), (-1, -1, 0, 0, 64))._replace(
+        image=np.array([0, 1, 1])
+    )
+    (hit,) = zip(*(c.tolist() for c in nearest(images, evaluation_images(evaluation, RULES), RULES)), strict=True)
+    assert hit == (0, 1, False, 6, 20)
 
 
 def test_the_nearest_is_told_equal_bytes_first_then_bits_then_the_first_row():

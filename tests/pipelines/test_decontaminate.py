@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 from filters.near_duplicates import DuplicateRules
 from pipelines import decontaminate, select
 from pipelines.decoded import ImageSettings
-from pipelines.decontaminate import NO_TABLES, pieces_of, read_tables, units_of
+from pipelines.decontaminate import NO_TABLES, pictures_of, pieces_of, read_tables, units_of
 from pipelines.errors import InputRefused
 from pipelines.evaluation_sets import EvaluationFile, EvaluationSet, find_files
 from pipelines.parts import Done, Part, read_rows, write_part
@@ -20,6 +20,7 @@ from pipelines.select import SelectRules
 from pipelines.stage import Attempt, StagePlan
 from pipelines.storage import join
 from pipelines.workflow import Select
+from schemas.arrow import to_table
 from schemas.records import ClusterRow, EvaluationImage, ImageRow, OutcomeRow, ScreenedRow
 
 SETTINGS = ImageSettings(processes=1)
@@ -112,7 +113,7 @@ def test_what_is_near_an_evaluation_image_is_dropped_and_told(attempt, corpus, s
     assert found[3].detail == "hashes.txt: hashes.txt:1, 0 of 64 bits apart"
     judged = found[0].verdicts[-1]
     assert (judged.filter_id, judged.outcome, judged.reason, judged.threshold) == (
-        "exclude_near@1",
+        "exclude_near@2",
         "drop",
         "near_evaluation_image",
         6.0,
@@ -169,6 +170,11 @@ def test_no_sets_no_tables(attempt):
     assert read_tables(attempt, [], SETTINGS, RULES) == (Done([], []), NO_TABLES)
 
 
+def hashes_of(made):
+    whole = (made.phash, made.phash256, made.clear_bits)
+    return *whole, made.trimmed_phash, made.trimmed_phash256, made.trimmed_clear_bits
+
+
 def test_the_tables_hold_what_the_fetch_would_have_hashed(attempt, tmp_path):
     data = encoded(picture(1))
     (tmp_path / "1.jpg").write_bytes(data)
@@ -176,9 +182,7 @@ def test_the_tables_hold_what_the_fetch_would_have_hashed(attempt, tmp_path):
     (part,) = (part for part in done.parts if part.table == "evaluation_images")
     made = process(data, SETTINGS)
     assert list(read_rows(join(attempt.plan.folder, part.path), EvaluationImage)) == [
-        EvaluationImage(
-            "1.jpg", "1.jpg", made.raw_sha256, made.stored_sha256, made.phash, made.phash256, made.clear_bits, ""
-        )
+        EvaluationImage("1.jpg", "1.jpg", made.raw_sha256, made.stored_sha256, *hashes_of(made), "")
     ]
     assert (len(tables.images), tables.captions, tables.rules) == (1, [], RULES)
 
@@ -208,3 +212,15 @@ def test_pieces_hold_so_many_rows_or_one_part(monkeypatch):
     sizes = [6, 4, 1, 12, 0, 3]
     parts = [Part("t", n, f"p{n}", 0, "", rows) for n, rows in enumerate(sizes)] + [Part("u", 0, "q", 0, "", 5)]
     assert pieces_of(Done(parts[::-1], []), "/f", "t") == [["/f/p0", "/f/p1"], ["/f/p2"], ["/f/p3"], ["/f/p5"]]
+
+
+def test_an_image_with_margins_has_a_second_view_that_has_no_bytes_of_its_own():
+    plain = EvaluationImage("set", "1", "a" * 64, "", "0" * 16, "", 40, "", "", 0, "")
+    framed = plain._replace(item="2", trimmed_phash="f" * 16, trimmed_phash256="1" * 64, trimmed_clear_bits=50)
+    seen = pictures_of(to_table(EvaluationImage, [plain, framed]))
+    assert seen.image.tolist() == [0, 1, 1]
+    assert seen.phash.tolist() == [0, 0, 2**64 - 1]
+    assert seen.verifiable.tolist() == [False, False, True]
+    assert seen.clear_bits.tolist() == [40, 40, 50]
+    assert (seen.bytes_ids >= 0).tolist() == [[True, False], [True, False], [False, False]]
+    assert pictures_of(to_table(EvaluationImage, [])).image.tolist() == []
