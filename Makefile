@@ -3,7 +3,7 @@ PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test check bench s3-server lock clean
+.PHONY: demo test check bench s3-server cluster-parts cluster-demo lock clean
 
 demo: .venv/ready ## the embedded Korean web, crawled and curated into out/demo/
 	$(BIN)/harubang run workflows/demo.yaml --out out/demo
@@ -34,6 +34,23 @@ bench: .venv/ready ## measurements; each script prints a table
 s3-server: .tools/versitygw
 .tools/versitygw:
 	GOBIN=$(CURDIR)/.tools go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
+# A Flink cluster for this machine: Flink in an environment of its own, Beam's job server by its Maven coordinates, its
+# jars checked against a list in the checkout. Needs Java 11 or later, Maven and Go.
+cluster-parts: .tools/versitygw .tools/flink/ready .tools/beam-flink/ready
+.tools/flink/ready:
+	$(PYTHON) -m venv .tools/flink
+	.tools/flink/bin/python -m pip install -q --disable-pip-version-check --no-deps apache-flink-libraries==1.19.3
+	touch $@
+.tools/beam-flink/ready: workflows/cluster/pom.xml workflows/cluster/jars.sha512
+	rm -rf .tools/beam-flink
+	mvn -q -B -C -f workflows/cluster/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.tools/beam-flink
+	cd .tools/beam-flink && sha512sum --quiet -c $(CURDIR)/workflows/cluster/jars.sha512
+	touch $@
+
+cluster-demo: .venv/ready cluster-parts ## the demo on a real Flink cluster and an S3 server of this machine
+	$(BIN)/python workflows/cluster/demo.py
 
 lock: .venv/ready ## resolve requirements.lock anew from pyproject.toml (uv must be installed)
 	uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra test --extra img2dataset --extra s3 \
