@@ -39,6 +39,7 @@ from pipelines.lock import Lease
 from pipelines.plan import RunPlan, find_sources, plan_run, retries_after
 from pipelines.refusals import refused_before
 from pipelines.report import write_report
+from pipelines.runner import check_path
 from pipelines.stage import Attempt, Committed, StagePlan, committed, earlier_stages, merge_done, new_attempt
 from pipelines.suppression_list import ListFile, compile_list
 from pipelines.workflow import Crawl, Workflow, as_plain
@@ -113,6 +114,8 @@ class Run:
             self._check_network()
         record = read_run_record(self._out)
         files = find_sources(self._workflow)
+        for path in (self._out, *(file.unit.path for file in files)):
+            check_path(path, self._options)
         plan = plan_run(self._workflow, self._out, files, record.retries if record is not None else {})
         if self._retry_failed:
             plan = plan_run(self._workflow, self._out, files, retries_after(plan))

@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Sequence
+from pathlib import PurePath
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
@@ -60,10 +61,27 @@ def parse_options(arguments: Sequence[str]) -> PipelineOptions:
     return options
 
 
+def is_embedded(options: PipelineOptions) -> bool:
+    """Tell whether ``options`` ask for the engine in this process, whose workers share its machine and folder."""
+    name = (options.view_as(StandardOptions).runner or "").rsplit(".", 1)[-1].lower()
+    return name in _EMBEDDED
+
+
+def check_path(path: str, options: PipelineOptions) -> None:
+    """Check that a worker on any machine finds ``path`` as this process does.
+
+    Raises:
+        InputRefused: it starts from this process's working directory, and the workers are elsewhere.
+    """
+    if not is_embedded(options) and "://" not in path and not PurePath(path).is_absolute():
+        raise InputRefused(
+            f"{path}: a cluster's workers have other working directories; give s3://… or an absolute path that all have"
+        )
+
+
 def make_pipeline(options: PipelineOptions) -> beam.Pipeline:
     """Return a new pipeline on the engine that ``options`` ask for; in-memory on this machine by default."""
-    name = (options.view_as(StandardOptions).runner or "").rsplit(".", 1)[-1].lower()
-    if name in _EMBEDDED:
+    if is_embedded(options):
         # What a worker raises reaches us as an exception; Beam's own traceback of it would bury the one clear line.
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
         return beam.Pipeline(runner=_embedded(options), options=options)

@@ -14,6 +14,7 @@ from schemas.records import (
     Verdict,
 )
 from tests.object_store import BUCKET, FaultyProxy, environment, served
+from tests.worker_pools import pools
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,13 @@ def s3_proxy(s3_server, monkeypatch):
 def s3_folder(s3_proxy, tmp_path):
     """An empty folder on the server."""
     return f"s3://{BUCKET}/{tmp_path.name}"
+
+
+@pytest.fixture
+def worker_pools(tmp_path):
+    """The options that run a pipeline on two worker processes of a job service."""
+    with pools(tmp_path) as options:
+        yield options
 
 
 @pytest.fixture

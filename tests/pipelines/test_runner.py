@@ -4,7 +4,7 @@ from apache_beam.options.pipeline_options import DirectOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from pipelines.errors import InputRefused
-from pipelines.runner import make_pipeline, parse_options
+from pipelines.runner import check_path, make_pipeline, parse_options
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,14 @@ def test_an_option_that_beam_refuses_is_one_line(arguments, why, capfd):
 def test_an_engine_that_does_not_exist_is_refused():
     with pytest.raises(InputRefused, match="no such engine"):
         parse_options(["--runner=Nonsense"])
+
+
+@pytest.mark.parametrize("path", ["s3://bucket/out", "/shared/out"])
+def test_a_path_that_every_machine_has_is_taken_by_any_engine(path):
+    check_path(path, parse_options(["--runner=FlinkRunner"]))
+
+
+def test_a_path_that_starts_from_here_is_for_the_embedded_engine_only():
+    check_path("out/demo", parse_options([]))
+    with pytest.raises(InputRefused, match="out/demo: a cluster's workers have other working directories"):
+        check_path("out/demo", parse_options(["--runner=FlinkRunner"]))

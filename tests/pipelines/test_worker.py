@@ -1,11 +1,6 @@
 """The worker's start, alone and under Beam's portable job service with two worker pools: real processes, no jar."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import apache_beam as beam
@@ -14,8 +9,6 @@ from apache_beam.portability.api import beam_provision_api_pb2
 
 from pipelines.runner import make_pipeline, parse_options
 from pipelines.worker import environment, parse
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_flags_that_are_not_known_are_ignored():
@@ -46,63 +39,7 @@ def test_what_the_runner_said_reaches_beam_s_worker_and_the_environment_stays():
     ]
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-def wait_for(port, process):
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    """Beam's job service and two worker pools behind one port, each in a folder of its own with a decoy in it."""
-    program = tmp_path / "worker"
-    program.write_text(f"#!{sys.executable}\nfrom pipelines.worker import main\nmain()\n")
-    program.chmod(0o755)
-    jobs, workers = free_port(), free_port()
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "HARUBANG_TEST_CREDENTIAL": "from the environment"}
-    processes = []
-
-    def start(folder, *module):
-        folder.mkdir()
-        (folder / "filters.py").write_text("raise ImportError('a decoy from the working directory')\n")
-        with (folder / "log").open("wb") as log:
-            processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-P", "-m", *map(str, module)], cwd=folder, env=variables, stdout=log, stderr=log
-                )
-            )
-
-    try:
-        start(tmp_path / "jobs", "apache_beam.runners.portability.local_job_service_main", "-p", jobs)
-        for name in ("one", "two"):
-            pool = "apache_beam.runners.worker.worker_pool_main"
-            start(tmp_path / name, pool, "--service_port", workers, "--container_executable", program)
-        wait_for(jobs, processes[0])
-        wait_for(workers, processes[2])
-        yield [
-            "--runner=PortableRunner",
-            f"--job_endpoint=localhost:{jobs}",
-            "--environment_type=EXTERNAL",
-            f"--environment_config=localhost:{workers}",
-        ]
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(20)
-
-
-def test_a_job_on_worker_pools_has_options_and_credentials_and_nothing_of_the_working_directory(cluster, tmp_path):
+def test_a_job_on_worker_pools_has_options_and_credentials_and_nothing_of_the_working_directory(worker_pools, tmp_path):
     seen = str(tmp_path / "seen")
 
     def look(number):
@@ -128,7 +65,7 @@ def test_a_job_on_worker_pools_has_options_and_credentials_and_nothing_of_the_wo
 
         storage.write_bytes(path, json.dumps(sorted(found)).encode())
 
-    pipeline = make_pipeline(parse_options([*cluster, "--job_name=the-job"]))
+    pipeline = make_pipeline(parse_options([*worker_pools, "--job_name=the-job"]))
     numbers = pipeline | beam.Create([1, 2, 3]) | beam.Reshuffle() | beam.Map(look)
     _ = numbers | beam.combiners.ToList() | beam.Map(note)
     pipeline.run().wait_until_finish()

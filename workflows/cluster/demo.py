@@ -1,8 +1,8 @@
 """The demo on a real Flink cluster of this machine, compared with the demo on the embedded engine.
 
 ``make cluster-demo`` runs it. It starts an S3 server, Flink's JobManager and two TaskManagers, Beam's job server and
-two worker pools, each a process in a folder of its own, submits ``workflows/demo.yaml`` with its output on the S3 server,
-and ends with exit code 1 if the roots differ. Logs and the embedded run's output lie in ``out/cluster/``.
+two worker pools, each a process in a folder of its own, submits ``workflows/demo.yaml`` with its output on the S3
+server, and ends with exit code 1 if the roots differ. Logs and the embedded run's output lie in ``out/cluster/``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -111,11 +112,12 @@ def listens(port: int) -> bool:
 
 
 def task_managers(port: int) -> int:
-    """Return how many TaskManagers the JobManager at ``port`` knows."""
-    if not listens(port):
+    """Return how many TaskManagers the JobManager at ``port`` knows; none while it starts."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/overview", timeout=30) as answer:
+            return int(json.load(answer)["taskmanagers"])
+    except urllib.error.URLError:
         return 0
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/overview", timeout=30) as answer:
-        return int(json.load(answer)["taskmanagers"])
 
 
 def start_store(stack: ExitStack, server: str) -> dict[str, str]:
