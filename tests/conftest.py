@@ -43,7 +43,7 @@ def s3_folder(s3_proxy, tmp_path):
 
 @pytest.fixture
 def worker_pools(tmp_path):
-    """The options that run a pipeline on two worker processes of a job service."""
+    """The options that run a pipeline on the worker process of a job service."""
     with pools(tmp_path) as options:
         yield options
 

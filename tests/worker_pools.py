@@ -1,4 +1,4 @@
-"""Beam's own job service with two worker pools: separate processes and the real job interface, without Java."""
+"""Beam's own job service with a worker pool: separate processes and the real job interface, without Java."""
 
 import os
 import socket
@@ -29,7 +29,7 @@ def wait_for(port, process):
 
 @contextmanager
 def pools(tmp_path):
-    """Yield the options that name Beam's job service and two worker pools behind one port, each process in a folder of
+    """Yield the options that name Beam's job service and a worker pool, each process in a folder of
     its own with a decoy in it.
     """
     program = tmp_path / "worker"
@@ -39,23 +39,20 @@ def pools(tmp_path):
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "HARUBANG_TEST_CREDENTIAL": "from the environment"}
     processes = []
 
-    def start(folder, *module):
+    def start(folder, *command):
         folder.mkdir()
         (folder / "filters.py").write_text("raise ImportError('a decoy from the working directory')\n")
         with (folder / "log").open("wb") as log:
             processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-P", "-m", *map(str, module)], cwd=folder, env=variables, stdout=log, stderr=log
-                )
+                subprocess.Popen(list(map(str, command)), cwd=folder, env=variables, stdout=log, stderr=log)
             )
 
     try:
-        start(tmp_path / "jobs", "apache_beam.runners.portability.local_job_service_main", "-p", jobs)
-        for name in ("one", "two"):
-            pool = "apache_beam.runners.worker.worker_pool_main"
-            start(tmp_path / name, pool, "--service_port", workers, "--container_executable", program)
+        service = "apache_beam.runners.portability.local_job_service_main"
+        start(tmp_path / "jobs", sys.executable, "-P", "-m", service, "-p", jobs)
+        start(tmp_path / "workers", program, "--pool", f"localhost:{workers}")
         wait_for(jobs, processes[0])
-        wait_for(workers, processes[2])
+        wait_for(workers, processes[1])
         yield [
             "--runner=PortableRunner",
             f"--job_endpoint=localhost:{jobs}",

@@ -1,4 +1,4 @@
-"""The worker's start, alone and under Beam's portable job service with two worker pools: real processes, no jar."""
+"""The worker's start, alone and under Beam's portable job service with a worker pool: real processes, no jar."""
 
 import json
 from pathlib import Path
@@ -17,9 +17,10 @@ def test_flags_that_are_not_known_are_ignored():
 
 
 def test_a_worker_without_a_number_is_refused(capsys):
-    with pytest.raises(SystemExit):
-        parse(["--provision_endpoint=localhost:1"])
-    assert "--id" in capsys.readouterr().err
+    for arguments in (["--provision_endpoint=localhost:1"], ["--id=1", "--pool=localhost:1"]):
+        with pytest.raises(SystemExit):
+            parse(arguments)
+        assert "--id" in capsys.readouterr().err
 
 
 def test_what_the_runner_said_reaches_beam_s_worker_and_the_environment_stays():
@@ -39,7 +40,9 @@ def test_what_the_runner_said_reaches_beam_s_worker_and_the_environment_stays():
     ]
 
 
-def test_a_job_on_worker_pools_has_options_and_credentials_and_nothing_of_the_working_directory(worker_pools, tmp_path):
+def test_a_job_on_a_worker_pool_has_options_and_credentials_and_nothing_of_the_working_directory(
+    worker_pools, tmp_path
+):
     seen = str(tmp_path / "seen")
 
     def look(number):
@@ -71,3 +74,4 @@ def test_a_job_on_worker_pools_has_options_and_credentials_and_nothing_of_the_wo
     pipeline.run().wait_until_finish()
     said = ["from the environment", True, "a.test", True]
     assert json.loads(Path(seen).read_text()) == [[1, said], [2, said], [3, said]]
+    assert (tmp_path / "workers" / "log").read_text().count("Starting worker") == 1

@@ -28,7 +28,8 @@ TOOLS = ROOT / ".tools"
 OUT = ROOT / "out" / "cluster"
 BUCKET = "harubang"
 TASK_MANAGERS = 2
-SLOTS = 1  # of a TaskManager: each has one worker process, and there are two pools for two of them
+SLOTS = 1  # of a TaskManager; it has one worker process
+POOL = "pool.test"  # the name that each TaskManager knows its own pool by
 START_WITHIN = 180.0  # seconds; a JVM on a busy machine takes its time
 _OPENED = ("lang", "util", "io", "net", "nio", "util.concurrent", "lang.reflect", "text", "time")
 _JAVA = ("java", "-Xmx700m", *(f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in _OPENED))
@@ -135,6 +136,11 @@ def start_store(stack: ExitStack, server: str) -> dict[str, str]:
     }
 
 
+def pool_address(number: int) -> str:
+    """Return the loopback address of a TaskManager's pool: as if each were on a machine of its own."""
+    return f"127.0.0.{1 + number}"
+
+
 def start_flink(stack: ExitStack, flink: str, beam: str) -> int:
     """Start a JobManager and the TaskManagers; return the port of its REST API."""
     rest, rpc = free_port(), free_port()
@@ -157,8 +163,10 @@ def start_flink(stack: ExitStack, flink: str, beam: str) -> int:
     processes = [stack.enter_context(started("jobmanager", *java, entry, "--configDir", conf))]
     for number in range(1, TASK_MANAGERS + 1):
         entry = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+        hosts = conf / f"hosts-{number}"
+        hosts.write_text(f"127.0.0.1 localhost\n{pool_address(number)} {POOL}\n", encoding="ascii")
         settings = [f"-Dtaskmanager.{key}={value}" for key, value in _TASK_MANAGER.items()]
-        command = (*java, entry, "--configDir", conf, *settings)
+        command = (*java, f"-Djdk.net.hosts.file={hosts}", entry, "--configDir", conf, *settings)
         processes.append(stack.enter_context(started(f"taskmanager-{number}", *command)))
     wait_for("Flink", lambda: task_managers(rest) == TASK_MANAGERS, processes)
     return rest
@@ -177,17 +185,16 @@ def start_beam(stack: ExitStack, flink: str, beam: str, rest: int, store: dict[s
     server = (*_JAVA, "-cp", f"{beam}:{flink}", entry, f"--flink-master=127.0.0.1:{rest}", "--job-host=127.0.0.1")
     processes = [stack.enter_context(started("jobserver", *server, *ports))]
     program = Path(sys.executable).with_name("harubang-worker")
-    pool = (sys.executable, "-P", "-m", "apache_beam.runners.worker.worker_pool_main")
-    for number in range(1, TASK_MANAGERS + 1):  # one port for both, as on machines of their own; the kernel deals out
-        command = (*pool, "--service_port", str(workers), "--container_executable", program)
+    for number in range(1, TASK_MANAGERS + 1):
+        command = (program, "--pool", f"{pool_address(number)}:{workers}")
         processes.append(stack.enter_context(started(f"pool-{number}", *command, **store)))
-    wait_for("Beam's job server", lambda: listens(jobs) and listens(workers), processes)
+    wait_for("Beam's job server", lambda: listens(jobs), processes)
     return [
         "--runner=PortableRunner",
         f"--job_endpoint=127.0.0.1:{jobs}",
         f"--artifact_endpoint=127.0.0.1:{artifacts}",
         "--environment_type=EXTERNAL",
-        f"--environment_config=localhost:{workers}",
+        f"--environment_config={POOL}:{workers}",
         f"--parallelism={TASK_MANAGERS * SLOTS}",
     ]
 
