@@ -164,7 +164,9 @@ def start_flink(stack: ExitStack, flink: str, beam: str) -> int:
     for number in range(1, TASK_MANAGERS + 1):
         entry = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
         hosts = conf / f"hosts-{number}"
-        hosts.write_text(f"127.0.0.1 localhost\n{pool_address(number)} {POOL}\n", encoding="ascii")
+        hosts.write_text(
+            f"127.0.0.1 localhost {socket.gethostname()}\n{pool_address(number)} {POOL}\n", encoding="ascii"
+        )
         settings = [f"-Dtaskmanager.{key}={value}" for key, value in _TASK_MANAGER.items()]
         command = (*java, f"-Djdk.net.hosts.file={hosts}", entry, "--configDir", conf, *settings)
         processes.append(stack.enter_context(started(f"taskmanager-{number}", *command)))
