@@ -29,15 +29,17 @@ def start(out):
 
 def test_a_run_killed_on_a_store_and_resumed_gives_the_dataset_of_a_local_run(demo, s3_folder):
     process = start(s3_folder)
-    deadline = time.monotonic() + 240
-    while not any("/fetch-" in name and "/exchange/" in name for name in storage.files_below(f"{s3_folder}/stages")):
-        assert process.poll() is None, "the run ended before its fetch was seen"
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    second = harubang("run", DEMO, "--out", s3_folder)
-    states = {stage["stage"]: stage["state"] for stage in status_of(s3_folder)["stages"]}
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    try:
+        deadline = time.monotonic() + 500
+        while not storage.find(f"{s3_folder}/stages/fetch-*/attempt-*/**"):
+            assert process.poll() is None, "the run ended before its fetch was seen"
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+        second = harubang("run", DEMO, "--out", s3_folder)
+        states = {stage["stage"]: stage["state"] for stage in status_of(s3_folder)["stages"]}
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
     assert (second.returncode, b"another run is at work there" in second.stderr) == (2, True)
     assert [states[stage] for stage in ("screen", "fetch", "pack")] == ["committed", "running", "waiting"]
 
