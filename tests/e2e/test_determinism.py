@@ -11,6 +11,9 @@ import pytest
 from PIL import Image, ImageFilter
 
 from pipelines.embedded_web import write_sources
+from pipelines.run import read_run_record
+from pipelines.stage import REUSED
+from pipelines.status import committed_at
 from tests.e2e.conftest import DEMO, harubang, root_of
 
 CAPTIONS = [
@@ -86,6 +89,19 @@ def test_two_worker_processes_give_the_same_root(web, first, tmp_path):
     base, rows = web
     two = ["--", "--direct_running_mode=multi_processing", "--direct_num_workers=2"]
     assert run(workflow_of(tmp_path, base, [rows]), tmp_path / "out", *two) == first[0]
+
+
+def test_img2dataset_gives_the_same_root_and_what_it_fetched_is_not_asked_for_again(web, first, tmp_path):
+    base, rows = web
+    workflow, out = workflow_of(tmp_path, base, [rows]), tmp_path / "out"
+    assert run(workflow, out, "--set", "fetch.engine=img2dataset") == first[0]
+    assert tallies_of_fetch(out)["keep"] == 36
+    assert run(workflow, out) == first[0]
+    assert tallies_of_fetch(out)[REUSED] == 36
+
+
+def tallies_of_fetch(out):
+    return committed_at(str(out), read_run_record(str(out)).folders["fetch"]).manifest.tallies
 
 
 def test_shuffled_candidates_in_other_files_give_the_same_samples(web, first, tmp_path):
