@@ -136,9 +136,9 @@ def hash_words(texts: Sequence[str], bits: int) -> npt.NDArray[np.uint64]:
     Raises:
         ValueError: a text does not have bits / 4 hex digits.
     """
-    for text in texts:
-        if len(text) != bits // 4:
-            raise ValueError(f"hash {text!r}: expected {bits // 4} hex digits")
+    if set(map(len, texts)) - {bits // 4}:
+        wrong = next(text for text in texts if len(text) != bits // 4)
+        raise ValueError(f"hash {wrong!r}: expected {bits // 4} hex digits")
     packed = bytes.fromhex("".join(texts))
     if len(packed) * 8 != bits * len(texts):  # fromhex passes over blanks
         raise ValueError(f"a hash has other than {bits // 4} hex digits")

@@ -18,9 +18,6 @@ import pyarrow as pa
 
 from filters.hamming import Rows, bucket_rows, home_prefixes, key_order, pairs_in_bucket
 from filters.near_duplicates import (
-    EVIDENCE,
-    NEAR,
-    TRIMMED,
     Clusters,
     DuplicateRules,
     Views,
@@ -32,6 +29,7 @@ from filters.near_duplicates import (
 )
 from filters.union_find import Forest, Ids, add_edges, empty, labels, merge
 from pipelines import storage
+from pipelines.cluster_table import cluster_table
 from pipelines.exchange import Handle, Slice, group, partitions_for, read_columns, write_columns
 from pipelines.hash_columns import (
     IMAGE_COLUMNS,
@@ -45,7 +43,7 @@ from pipelines.hash_columns import (
     write_table,
 )
 from pipelines.hash_index import BANDS, IMAGES, Released, band_part, id_bits, id_part, index_bands, prefix_bits
-from pipelines.parts import AttemptPlace, Done, write_part
+from pipelines.parts import AttemptPlace, Done
 from pipelines.progress import ProgressNotes
 from pipelines.released import (
     NONE,
@@ -64,9 +62,8 @@ from pipelines.released import (
 )
 from pipelines.stage import Attempt, merge_done, outcome_tallies
 from schemas.reasons import NO_REASON, Outcome
-from schemas.records import ClusterRow
 
-VERSION = 3
+VERSION = 4
 """Grows with every change of what this stage matches or writes."""
 LABELS = "labels"
 
@@ -87,13 +84,6 @@ class Matching(NamedTuple):
         widest = index_bands(self.rules.radius)[0].width
         cuts = [prefix_bits(self.images), *(release.made.prefix_bits for release in self.releases)]
         return min(widest, max(cuts))
-
-
-class Label(NamedTuple):
-    """The component of a node that has an edge: the smallest node in it."""
-
-    node: int
-    root: int
 
 
 class SpreadViews(beam.DoFn):
@@ -242,7 +232,7 @@ class JoinEdges(beam.CombineFn):
 
 
 class WriteLabels(beam.DoFn):
-    """Writes the component of every node that has an edge."""
+    """Writes the component of every node that has an edge: the smallest node in it."""
 
     def __init__(self, place: AttemptPlace) -> None:
         self._place = place
@@ -250,8 +240,7 @@ class WriteLabels(beam.DoFn):
     def process(self, forest: Forest) -> Iterator[Done]:
         """Write one part of labels."""
         nodes, roots = labels(forest)
-        rows = (Label(int(node), int(root)) for node, root in zip(nodes, roots, strict=True))
-        yield Done([write_part(self._place, LABELS, 0, Label, rows)], [])
+        yield Done([write_table(self._place, LABELS, 0, pa.table({"node": nodes, "root": roots}))], [])
 
 
 class ExplainPartition(beam.DoFn):
@@ -272,12 +261,11 @@ class ExplainPartition(beam.DoFn):
         everything = pa.concat_tables([table.select(_JOINED), released.select(_JOINED)])
         is_released = np.isin(everything["id"].to_numpy(), released["id"].to_numpy())
         found = explain(images_of(everything), everything["root"].to_numpy(), self._matching.rules, is_released)
-        rows = sorted(cluster_rows(table, found, released))
+        part = write_table(self._place, "clusters", partition, cluster_table(table, found, released))
         notes = ProgressNotes(self._place.path)
-        notes.advance(len(rows))
+        notes.advance(part.rows)
         notes.flush()
-        part = write_part(self._place, "clusters", partition, ClusterRow, rows)
-        books = outcome_tallies({(Outcome.KEEP, NO_REASON): len(rows)})
+        books = outcome_tallies({(Outcome.KEEP, NO_REASON): part.rows})
         yield beam.pvalue.TaggedOutput("done", Done([part], books))
         index = index_rows(everything, found, released)
         parts = id_part(index["id"].to_numpy(), id_bits(self._matching.images))
@@ -336,38 +324,6 @@ class WriteIndex(beam.DoFn):
         assert table is not None
         _, rows = np.unique(table["id"].to_numpy(), return_index=True)
         yield Done([write_table(self._place, IMAGES, part, table.take(rows))], [])
-
-
-def cluster_rows(table: pa.Table, found: Clusters, released: pa.Table) -> Iterator[ClusterRow]:
-    """Yield the row of each image; ``found`` begins with the rows of ``table``.
-
-    A representative content is shown by the smallest of its URLs, and by none where only a release has it.
-    """
-    urls, digests, ids = (table[name].to_pylist() for name in ("image_url", "raw_sha256", "id"))
-    names = ("id", "raw_sha256", *TWIN_COLUMNS[1:])
-    twins = {row[0]: row[1:] for row in zip(*(released[name].to_pylist() for name in names), strict=True)}
-    shown: dict[int, tuple[str, str]] = {}
-    for identity, url, digest in zip(ids, urls, digests, strict=True):
-        shown[identity] = min(shown.get(identity, (url, digest)), (url, digest))
-    for row, url in enumerate(urls):
-        leader = int(found.representative[row])
-        digest, released_in, released_key = twins.get(leader, ("", "", ""))
-        representative, digest = shown.get(leader, ("", digest))
-        match = str(found.match[row])
-        proposed, verified = EVIDENCE[match]
-        yield ClusterRow(
-            image_url=url,
-            cluster=digest,
-            representative_url=representative,
-            match=NEAR if match == TRIMMED else match,
-            proposed_by=proposed,
-            confirmed_by=verified,
-            distance=int(found.distance[row]),
-            verify_distance=int(found.verify_distance[row]),
-            size=int(found.size[row]),
-            released_in=released_in,
-            released_key=released_key,
-        )
 
 
 def run_dedupe(attempt: Attempt, paths: list[str], matching: Matching) -> Done:

@@ -89,7 +89,7 @@ def write_columns(folder: str, table: pa.Table, places: npt.NDArray[np.int64], *
     partitions, starts = np.unique(places[order], return_index=True)
     ends = np.append(starts[1:], len(order))
     with storage.ContentFile(folder) as content:
-        writer = pq.ParquetWriter(content.file, table.schema, compression="zstd", compression_level=1)
+        writer = pq.ParquetWriter(content.file, table.schema, compression="lz4", use_dictionary=False)
         for start, end in zip(starts, ends, strict=True):
             writer.write_table(table.take(order[start:end]), row_group_size=int(end - start))
         writer.close()

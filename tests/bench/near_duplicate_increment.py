@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
-from near_duplicate_scale import SEED, crawl
+from near_duplicate_scale import SEED, cpu_seconds, crawl, peak_gib, write_images
 
 from filters.near_duplicates import DuplicateRules
 from pipelines.concept_counts import ConceptCounts
@@ -36,43 +35,9 @@ from pipelines.parts import Done, write_part
 from pipelines.stage import Attempt, StagePlan
 from schemas.records import KeptRow
 
-ROWS_PER_PART = 100_000
 NEW_BIT = 1 << 62
 MOST_PIXELS = 4_000_000
 RULES = DuplicateRules()
-
-
-def in_hex(words: np.ndarray) -> pa.Array:
-    """Return rows of 64-bit words as texts of hex digits, without a Python object each."""
-    digits = words.astype(">u8").tobytes().hex().encode()
-    width = 16 * words.shape[1]
-    offsets = np.arange(len(words) + 1, dtype=np.int32) * width
-    return pa.Array.from_buffers(pa.string(), len(words), [None, pa.py_buffer(offsets), pa.py_buffer(digits)])
-
-
-def write_images(folder: Path, ids: np.ndarray, phash: np.ndarray, phash256: np.ndarray, pixels: np.ndarray) -> None:
-    """Write the columns of fetched images that the stage reads."""
-    folder.mkdir(parents=True)
-    for number, start in enumerate(range(0, len(ids), ROWS_PER_PART)):
-        rows = slice(start, start + ROWS_PER_PART)
-        count = len(ids[rows])
-        sha = np.zeros((count, 4), np.uint64)
-        sha[:, 0] = ids[rows].astype(np.uint64) << np.uint64(1)
-        empty, none = pa.array([""] * count), np.zeros(count, np.int64)
-        columns = {
-            "image_url": in_hex(sha[:, :1]),
-            "raw_sha256": in_hex(sha),
-            "original_width": pixels[rows],
-            "original_height": none + 1,
-            "outcome": pa.array(["keep"] * count),
-            "phash": in_hex(phash[rows]),
-            "phash256": in_hex(phash256[rows]),
-            "clear_bits": none + 64,
-            "trimmed_phash": empty,
-            "trimmed_phash256": empty,
-            "trimmed_clear_bits": none,
-        }
-        pq.write_table(pa.table(columns), folder / f"{number:05d}.parquet")
 
 
 def write_crawls(folder: Path, new: int, released: int) -> None:
@@ -115,8 +80,7 @@ def run(folder: Path, name: str) -> None:
     releases = find_released(against, RULES, str(root / "dataset"))
     clustered = attempt.commit(run_dedupe(attempt, paths, Matching(RULES, images, releases)), expected=images)
     wall, cpu = time.perf_counter() - wall, cpu_seconds() - before
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    took = {"images": images, "wall": wall, "cpu": cpu, "peak": peak / 2**20, "kept": "", "bytes": 0}
+    took = {"images": images, "wall": wall, "cpu": cpu, "peak": peak_gib(), "kept": "", "bytes": 0}
     tables = [pq.read_table(path, columns=["id", "representative"]) for path in clustered.paths(IMAGES)]
     ids, leaders = (pa.concat_tables(tables)[column].to_numpy() for column in ("id", "representative"))
     if name == "release":
@@ -125,13 +89,6 @@ def run(folder: Path, name: str) -> None:
         kept = np.sort(ids[(ids & NEW_BIT > 0) & (ids == leaders)])
         np.save(folder / f"{name}.npy", kept)
     print(json.dumps(took))
-
-
-def cpu_seconds() -> float:
-    return sum(
-        used.ru_utime + used.ru_stime
-        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    )
 
 
 def publish_index(root: Path, attempt: Attempt, clustered, leaders: np.ndarray, images: int) -> int:

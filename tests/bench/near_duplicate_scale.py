@@ -1,7 +1,8 @@
 """Print what clustering 1, 3 and 10 million hashes costs: wall, CPU, peak memory and how they grow.
 
-Run: ``python tests/bench/near_duplicate_scale.py [COUNT ...]``; ``--exact N`` instead compares the pairs found among N
-hashes with those of comparing all. Every count runs in a process of its own, so that peak memory is its own.
+Run: ``python tests/bench/near_duplicate_scale.py [COUNT ...]`` for the dedupe stage on the embedded engine,
+``--columns`` for its arithmetic alone, in memory; ``--exact N`` instead compares the pairs found among N hashes with
+those of comparing all. Every count runs in a process of its own, so that peak memory is its own.
 
 The hashes are made by a seeded generator like those of a crawl: half the images are the only ones of their kind, the
 others come in families of 2 to 8 whose members differ by 0 to 4 bits of pHash and up to 16 of the longer hash, and
@@ -17,13 +18,21 @@ import subprocess
 import sys
 import time
 from math import log
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from filters.hamming import near_pairs, plan_bands
 from filters.near_duplicates import DuplicateRules, Images, clusters
+from pipelines.dedupe import Matching, run_dedupe
+from pipelines.stage import Attempt, StagePlan
 
 SEED = 20261122
+ROWS_PER_PART = 100_000
 
 
 def flipped(random: np.random.Generator, words: np.ndarray, most: int) -> np.ndarray:
@@ -60,24 +69,79 @@ def crawl(count: int) -> Images:
     )
 
 
-def measure(count: int) -> None:
+def in_hex(words: np.ndarray) -> pa.Array:
+    """Return rows of 64-bit words as texts of hex digits, without a Python object each."""
+    digits = words.astype(">u8").tobytes().hex().encode()
+    width = 16 * words.shape[1]
+    offsets = np.arange(len(words) + 1, dtype=np.int32) * width
+    return pa.Array.from_buffers(pa.string(), len(words), [None, pa.py_buffer(offsets), pa.py_buffer(digits)])
+
+
+def write_images(folder: Path, ids: np.ndarray, phash: np.ndarray, phash256: np.ndarray, pixels: np.ndarray) -> None:
+    """Write the columns of fetched images that the stage reads."""
+    folder.mkdir(parents=True)
+    for number, start in enumerate(range(0, len(ids), ROWS_PER_PART)):
+        rows = slice(start, start + ROWS_PER_PART)
+        count = len(ids[rows])
+        sha = np.zeros((count, 4), np.uint64)
+        sha[:, 0] = ids[rows].astype(np.uint64) << np.uint64(1)
+        empty, none = pa.array([""] * count), np.zeros(count, np.int64)
+        columns = {
+            "image_url": in_hex(sha[:, :1]),
+            "raw_sha256": in_hex(sha),
+            "original_width": pixels[rows],
+            "original_height": none + 1,
+            "outcome": pa.array(["keep"] * count),
+            "phash": in_hex(phash[rows]),
+            "phash256": in_hex(phash256[rows]),
+            "clear_bits": none + 64,
+            "trimmed_phash": empty,
+            "trimmed_phash256": empty,
+            "trimmed_clear_bits": none,
+        }
+        pq.write_table(pa.table(columns), folder / f"{number:05d}.parquet")
+
+
+def cpu_seconds() -> float:
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+
+
+def peak_gib() -> float:
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
+
+
+def measure(count: int, columns: bool) -> None:
     images = crawl(count)
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = clusters(images, DuplicateRules())
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(count, f"{wall:.1f} {cpu:.1f} {base:.2f} {peak:.2f}", np.unique(result.representative).size)
+    base = peak_gib()
+    if columns:
+        wall, cpu = time.perf_counter(), cpu_seconds()
+        found = np.unique(clusters(images, DuplicateRules()).representative).size
+        wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+    else:
+        with TemporaryDirectory() as folder:
+            write_images(Path(folder) / "images", images.ids, images.phash, images.phash256[:, 0], images.pixels)
+            del images
+            paths = [str(path) for path in sorted((Path(folder) / "images").glob("*.parquet"))]
+            plan = StagePlan(stage="dedupe", covers={}, root=folder)
+            attempt = Attempt(plan=plan, name="attempt-1", options=PipelineOptions([]))
+            wall, cpu = time.perf_counter(), cpu_seconds()
+            done = attempt.commit(run_dedupe(attempt, paths, Matching(DuplicateRules(), count)), expected=count)
+            wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+            leaders = [pq.read_table(path, columns=["cluster"])["cluster"] for path in done.paths("clusters")]
+            found = len(pa.chunked_array([chunk for leader in leaders for chunk in leader.chunks]).unique())
+    print(count, f"{wall:.1f} {cpu:.1f} {base:.2f} {peak_gib():.2f}", found)
 
 
-def scale(counts: list[int]) -> None:
+def scale(counts: list[int], columns: bool) -> None:
     print(f"{DuplicateRules()}; bands for 10 M: {plan_bands(DuplicateRules().radius, 10_000_000)}")
     print(f"{'images':>10s} {'wall s':>8s} {'CPU s':>8s} {'data GiB':>9s} {'peak GiB':>9s} {'clusters':>10s}  exponent")
     last: tuple[int, float] | None = None
     for count in counts:
-        done = subprocess.run(
-            [sys.executable, __file__, "--one", str(count)], check=True, capture_output=True, text=True
-        )
+        command = [sys.executable, __file__, "--one", str(count), *(["--columns"] if columns else [])]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         _, wall, cpu, base, peak, found = done.stdout.split()
         growth = "" if last is None else f"{log(float(cpu) / last[1]) / log(count / last[0]):.2f}"
         print(f"{count:10d} {wall:>8s} {cpu:>8s} {base:>9s} {peak:>9s} {found:>10s}  {growth}", flush=True)
@@ -106,15 +170,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("counts", nargs="*", type=int, default=[1_000_000, 3_000_000, 10_000_000])
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--columns", action="store_true", help="in memory, without the engine")
     parser.add_argument("--exact", type=int, metavar="N")
     parser.add_argument("--radius", type=int, default=DuplicateRules().radius)
     arguments = parser.parse_args()
     if arguments.one is not None:
-        measure(arguments.one)
+        measure(arguments.one, arguments.columns)
     elif arguments.exact is not None:
         exact(arguments.exact, arguments.radius)
     else:
-        scale(arguments.counts)
+        scale(arguments.counts, arguments.columns)
 
 
 if __name__ == "__main__":
