@@ -87,11 +87,12 @@ def write_columns(folder: str, table: pa.Table, places: npt.NDArray[np.int64], *
         return []
     order = np.argsort(places, kind="stable")
     partitions, starts = np.unique(places[order], return_index=True)
-    ends = np.append(starts[1:], len(order))
+    sizes = np.diff(starts, append=len(order))
+    dealt = table.combine_chunks().take(order)
     with storage.ContentFile(folder) as content:
         writer = pq.ParquetWriter(content.file, table.schema, compression="lz4", use_dictionary=False)
-        for start, end in zip(starts, ends, strict=True):
-            writer.write_table(table.take(order[start:end]), row_group_size=int(end - start))
+        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+            writer.write_table(dealt.slice(start, size), row_group_size=size)
         writer.close()
         path = content.publish("exchange", ".parquet").path
     return [(int(partition), Slice(source, path, number)) for number, partition in enumerate(partitions)]
