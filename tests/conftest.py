@@ -1,6 +1,7 @@
-"""Records that several tests start from."""
+"""What every test has: no property is timed; and records that several tests start from."""
 
 import pytest
+from hypothesis import settings
 
 from pipelines import s3
 from schemas.records import (
@@ -15,6 +16,10 @@ from schemas.records import (
 )
 from tests.object_store import BUCKET, FaultyProxy, environment, served
 from tests.worker_pools import pools
+
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
