@@ -17,7 +17,6 @@ from schemas.records import (
 from tests.object_store import BUCKET, FaultyProxy, environment, served
 from tests.worker_pools import pools
 
-
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
