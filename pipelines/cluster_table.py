@@ -25,8 +25,9 @@ def cluster_table(table: pa.Table, found: Clusters, released: pa.Table) -> pa.Ta
     shown = by_url.take(first).take(_places(shown_ids, leaders))
     released_ids, first = np.unique(released["id"].to_numpy(), return_index=True)
     twins = released.take(first).take(_places(released_ids, leaders))
-    kinds, kind = np.unique(found.match[: table.num_rows], return_inverse=True)
-    named = [(NEAR if name == TRIMMED else name, *EVIDENCE[name]) for name in kinds.tolist()]
+    kinds = sorted(EVIDENCE)
+    kind = np.searchsorted(kinds, found.match[: table.num_rows])
+    named = [(NEAR if name == TRIMMED else name, *EVIDENCE[name]) for name in kinds]
     match, proposed, confirmed = (pa.array(column, pa.string()).take(kind) for column in zip(*named, strict=True))
     numbers = (found.distance, found.verify_distance, found.size)
     columns = [
