@@ -6,7 +6,9 @@ peak memory are its own and its children's. Exit 1 if the two keep different new
 
 The images are those of near_duplicate_scale.py, dealt to the two crawls at random, so that families span both; 1 new
 image in 10 is a released one met again. From scratch the released ones have the first pick: the most pixels, the
-smallest ids.
+smallest ids. What still differs: a release keeps its clusters, while from scratch a new image may tie two of them
+together, so that one released picture takes the other's place and a copy of the other alone is kept (9 of 95,798 kept
+at 200,000 new images).
 """
 
 from __future__ import annotations
@@ -135,8 +137,9 @@ def compare(folder: Path, new: int, released: int) -> bool:
     ratio = took["increment"]["cpu"] / took["scratch"]["cpu"]
     kept = [np.load(folder / f"{name}.npy") for name in ("increment", "scratch")]
     same = np.array_equal(*kept)
+    apart = np.setxor1d(*kept).size
     print(f"index: {took['release']['bytes'] / released:.0f} bytes an image; new images kept: {kept[0].size} of {new}")
-    print(f"increment / scratch: {ratio:.3f} of the CPU seconds; the same new images kept: {'yes' if same else 'NO'}")
+    print(f"increment / scratch: {ratio:.3f} of the CPU seconds; kept by one of them only: {apart}")
     return same and ratio <= 0.25
 
 
