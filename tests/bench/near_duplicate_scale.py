@@ -113,7 +113,7 @@ def peak_gib() -> float:
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
 
 
-def measure(count: int, columns: bool) -> None:
+def measure(count: int, columns: bool, workers: int) -> None:
     images = crawl(count)
     base = peak_gib()
     if columns:
@@ -126,7 +126,9 @@ def measure(count: int, columns: bool) -> None:
             del images
             paths = [str(path) for path in sorted((Path(folder) / "images").glob("*.parquet"))]
             plan = StagePlan(stage="dedupe", covers={}, root=folder)
-            attempt = Attempt(plan=plan, name="attempt-1", options=PipelineOptions([]))
+            processes = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+            options = PipelineOptions(processes if workers > 1 else [])
+            attempt = Attempt(plan=plan, name="attempt-1", options=options)
             wall, cpu = time.perf_counter(), cpu_seconds()
             done = attempt.commit(run_dedupe(attempt, paths, Matching(DuplicateRules(), count)), expected=count)
             wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
@@ -135,12 +137,13 @@ def measure(count: int, columns: bool) -> None:
     print(count, f"{wall:.1f} {cpu:.1f} {base:.2f} {peak_gib():.2f}", found)
 
 
-def scale(counts: list[int], columns: bool) -> None:
+def scale(counts: list[int], columns: bool, workers: int) -> None:
     print(f"{DuplicateRules()}; bands for 10 M: {plan_bands(DuplicateRules().radius, 10_000_000)}")
     print(f"{'images':>10s} {'wall s':>8s} {'CPU s':>8s} {'data GiB':>9s} {'peak GiB':>9s} {'clusters':>10s}  exponent")
     last: tuple[int, float] | None = None
     for count in counts:
-        command = [sys.executable, __file__, "--one", str(count), *(["--columns"] if columns else [])]
+        command = [sys.executable, __file__, "--one", str(count), f"--workers={workers}"]
+        command += ["--columns"] if columns else []
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         _, wall, cpu, base, peak, found = done.stdout.split()
         growth = "" if last is None else f"{log(float(cpu) / last[1]) / log(count / last[0]):.2f}"
@@ -171,15 +174,16 @@ def main() -> None:
     parser.add_argument("counts", nargs="*", type=int, default=[1_000_000, 3_000_000, 10_000_000])
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--columns", action="store_true", help="in memory, without the engine")
+    parser.add_argument("--workers", type=int, default=1, help="worker processes of the embedded engine")
     parser.add_argument("--exact", type=int, metavar="N")
     parser.add_argument("--radius", type=int, default=DuplicateRules().radius)
     arguments = parser.parse_args()
     if arguments.one is not None:
-        measure(arguments.one, arguments.columns)
+        measure(arguments.one, arguments.columns, arguments.workers)
     elif arguments.exact is not None:
         exact(arguments.exact, arguments.radius)
     else:
-        scale(arguments.counts, arguments.columns)
+        scale(arguments.counts, arguments.columns, arguments.workers)
 
 
 if __name__ == "__main__":
