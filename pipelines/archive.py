@@ -152,27 +152,23 @@ class Archive:
 
     def resume(self) -> None:
         """Take what a killed run, or a bundle run before, saved of this unit."""
-        for parts in saved.records(self._place):
-            rows = self._rows_of(parts)
-            if self._missing.issuperset(row.page_url for row in rows):  # two bundles may have done the same work
-                self._take(rows, parts)
-                self.reused += len(rows)
-
-    def _rows_of(self, parts: list[Part]) -> list[PageRow]:
-        pages = next(part for part in parts if part.table == "pages")
-        return list(read_rows(storage.join(self._place.folder, pages.path), PageRow))
+        for rows, parts in saved.untaken(self._place, "pages", PageRow, _url_of, self._missing):
+            self._take(rows, parts)
+            self.reused += len(rows)
 
     def take_over(self, earlier: Sequence[EarlierCrawl], partition: int) -> None:
         """Copy the latest visit to each wanted URL that earlier stages have and that stands, but for lost pages."""
-        latest: dict[str, tuple[str, int]] = {}
+        latest: dict[str, tuple[int, PageRow]] = {}
         for number, crawl in enumerate(earlier):
             for row in self._standing(crawl, partition):
-                latest[row.page_url] = max(latest.get(row.page_url, ("", -1)), (row.captured_at, number))
+                known = latest.get(row.page_url)
+                if known is None or known[1].captured_at <= row.captured_at:
+                    latest.pop(row.page_url, None)  # so that the rows of a stage stay in the order of its archive
+                    latest[row.page_url] = number, row
         for number, crawl in enumerate(earlier):
-            chosen = {url for url, (_, whose) in latest.items() if whose == number}
             by_source: dict[str, list[PageRow]] = {}
-            for row in self._standing(crawl, partition):
-                if row.page_url in chosen:
+            for whose, row in latest.values():
+                if whose == number:
                     source = row.source if row.outcome == Outcome.KEEP else ""
                     by_source.setdefault(source, []).append(row)
             self._take_from(crawl, partition, by_source)
@@ -246,3 +242,7 @@ class Archive:
         if self.reused:
             tallies.append(Tally(REUSED, self.reused))
         return Done(sorted(self._parts), tallies)
+
+
+def _url_of(row: PageRow) -> str:
+    return row.page_url

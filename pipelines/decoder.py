@@ -16,13 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import apache_beam as beam
 import msgspec
 
 from pipelines.decoded import Decoded, ImageSettings
 from schemas.identity import sha256_hex
 from schemas.reasons import Reason
 
-__all__ = ["Decoded", "DecoderPool", "ImageSettings"]
+__all__ = ["Decoded", "DecoderPool", "DecodingDoFn", "ImageSettings"]
 
 START_SECONDS: Final = 60.0
 """Longest start of a decoder process. A fresh one needs well under a second; a loaded machine, more."""
@@ -207,3 +208,20 @@ class DecoderPool:
     @staticmethod
     def _lost(data: bytes, reason: Reason, detail: str) -> Decoded:
         return Decoded(reason=reason, detail=detail, raw_sha256=sha256_hex(data))
+
+
+class DecodingDoFn(beam.DoFn):
+    """Decodes images. One event loop and one pool of decoding children serve a worker's life."""
+
+    def __init__(self, settings: ImageSettings) -> None:
+        self._settings = settings
+
+    def setup(self) -> None:
+        """Start the worker's event loop and its decoding children."""
+        self._loop = asyncio.new_event_loop()
+        self._pool = self._loop.run_until_complete(DecoderPool(self._settings).__aenter__())
+
+    def teardown(self) -> None:
+        """Stop the children."""
+        self._loop.run_until_complete(self._pool.__aexit__(None, None, None))
+        self._loop.close()

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from filters.evaluation import EvaluationImages, Pictures, caption_id, evaluation_images, nearest
 from filters.near_duplicates import DuplicateRules, content_ids, hash_words
 from pipelines import coders, storage
-from pipelines.decoder import DecoderPool, ImageSettings
+from pipelines.decoder import DecodingDoFn, ImageSettings
 from pipelines.errors import InputRefused
 from pipelines.evaluation_sets import KEY, EvaluationFile, Item, read_items
 from pipelines.exchange import Exchange, Slice
@@ -109,22 +109,12 @@ def units_of(files: list[EvaluationFile]) -> list[Unit]:
     return [Unit(number, group) for number, group in enumerate(groups)]
 
 
-class ReadEvaluation(beam.DoFn):
+class ReadEvaluation(DecodingDoFn):
     """Reads evaluation files: images go through the decoder that fetched images go through."""
 
     def __init__(self, place: AttemptPlace, settings: ImageSettings) -> None:
+        super().__init__(settings)
         self._place = place
-        self._settings = settings
-
-    def setup(self) -> None:
-        """Start the worker's event loop and its decoding children."""
-        self._loop = asyncio.new_event_loop()
-        self._pool = self._loop.run_until_complete(DecoderPool(self._settings).__aenter__())
-
-    def teardown(self) -> None:
-        """Stop the children."""
-        self._loop.run_until_complete(self._pool.__aexit__(None, None, None))
-        self._loop.close()
 
     def process(self, unit: Unit) -> Iterator[Done]:
         """Write the images and the captions of one unit."""

@@ -8,6 +8,7 @@ whatever the size of the data, on any engine.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -102,6 +103,14 @@ def read_columns(slices: Iterable[Slice]) -> pa.Table | None:
     """Return the rows of ``slices`` as one table, in no order that may be relied on; None where there are no slices."""
     tables = list(_row_groups(slices))
     return pa.concat_tables(tables) if tables else None
+
+
+def by_source(slices: Iterable[Slice]) -> dict[str, list[Slice]]:
+    """Return the slices of each input of a join; an input without any has an empty list."""
+    pieces: dict[str, list[Slice]] = defaultdict(list)
+    for piece in slices:
+        pieces[piece.source].append(piece)
+    return pieces
 
 
 def _row_groups(slices: Iterable[Slice]) -> Iterator[pa.Table]:

@@ -7,8 +7,6 @@ there. Images go from the network or the disk to a decoding child process to the
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
@@ -18,9 +16,9 @@ import apache_beam as beam
 from filters.suppression import SuppressionTable
 from filters.url import host_of, normalize
 from pipelines.decoded import Decoded, ImageSettings
-from pipelines.decoder import DecoderPool
+from pipelines.decoder import DecoderPool, DecodingDoFn
 from pipelines.download_shards import DOWNLOADED
-from pipelines.exchange import Exchange, Slice, group, read_slices
+from pipelines.exchange import Exchange, Slice, by_source, group, read_slices
 from pipelines.host_queue import for_each_by_host
 from pipelines.image_row import ACCEPT, image_row, in_lanes, said, stage_row
 from pipelines.img2dataset_engine import IMG2DATASET, download_each
@@ -214,23 +212,13 @@ class RegroupWanted(beam.DoFn):
         yield from self._exchange.write(ordered, source=WANTED)
 
 
-class _DecodingDoFn(beam.DoFn):
-    """Stages images. One event loop and one pool of decoding children serve a worker's life."""
+class _StagingDoFn(DecodingDoFn):
+    """Stages images."""
 
     def __init__(self, place: AttemptPlace, settings: ImageSettings, opt_outs: ListFile) -> None:
+        super().__init__(settings)
         self._opt_outs = opt_outs
         self._place = place
-        self._settings = settings
-
-    def setup(self) -> None:
-        """Start the worker's event loop and its decoding children."""
-        self._loop = asyncio.new_event_loop()
-        self._pool = self._loop.run_until_complete(DecoderPool(self._settings).__aenter__())
-
-    def teardown(self) -> None:
-        """Stop the children."""
-        self._loop.run_until_complete(self._pool.__aexit__(None, None, None))
-        self._loop.close()
 
     def _stage(self, staging: Staging, work: Work) -> Iterator[Done]:
         """Do with ``work`` what ``staging`` misses; yield its report."""
@@ -243,7 +231,7 @@ class _DecodingDoFn(beam.DoFn):
         yield from staging.done()
 
 
-class FetchPartition(_DecodingDoFn):
+class FetchPartition(_StagingDoFn):
     """Fetches the hosts of one partition, and hands on what is there already."""
 
     def __init__(
@@ -263,9 +251,7 @@ class FetchPartition(_DecodingDoFn):
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
         """Yield the report, tagged "done", and the handles of images that are there already."""
         partition, slices = element
-        pieces: dict[str, list[Slice]] = defaultdict(list)
-        for piece in slices:
-            pieces[piece.source].append(piece)
+        pieces = by_source(slices)
         rows: Iterable[Wanted] = read_slices(pieces.pop(WANTED, []), Wanted)
         wanted = one_a_url(rows)
         for handle in self._there.write(row for row in wanted if row.source):
@@ -289,7 +275,7 @@ def _earlier_rows(pieces: dict[str, list[Slice]]) -> Iterator[EarlierRow]:
             yield EarlierRow(folder, row)
 
 
-class ReadPartition(_DecodingDoFn):
+class ReadPartition(_StagingDoFn):
     """Reads the images of one partition from where they lie. ``first`` is the number of its first part."""
 
     def __init__(

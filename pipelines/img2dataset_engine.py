@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
 from pathlib import Path
@@ -33,8 +32,8 @@ from pipelines.progress import ProgressNotes
 from pipelines.saved import ROWS
 from pipelines.staging import Staging
 from pipelines.stored_image import ImageReader
-from pipelines.web_client import OPT_OUTS, Fetched, WebClient, heard
-from schemas.reasons import NO_REASON, Reason
+from pipelines.web_client import OPT_OUTS, Fetched, WebClient, heard, not_asked
+from schemas.reasons import Reason
 
 IMG2DATASET: Final = "img2dataset"
 """What ``fetch.engine`` calls it, and its package."""
@@ -131,8 +130,7 @@ def by_turns(urls: Sequence[str]) -> list[str]:
 def _had(url: str, found: Fetched | None, there: Downloaded | None, images: ImageReader) -> Fetched:
     """Return what the proxy saw of a URL with the body that img2dataset wrote, or with why there is none."""
     if found is None or there is None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        lost = found or Fetched(url, url, now, "", None, (), b"", NO_REASON, "", (), ())
+        lost = found or not_asked(url)
         if lost.reason:
             return lost
         detail = there.detail if there is not None else ""

@@ -10,13 +10,17 @@ by the stage's manifest in the end stays; the commit clears the rest away.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from pipelines import storage
-from pipelines.parts import AttemptPlace, Part
+from pipelines.parts import AttemptPlace, Part, read_rows
 from schemas.identity import sha256_hex
 from schemas.reasons import Reason, is_transient
+
+Row = TypeVar("Row", bound=NamedTuple)
 
 FOLDER = "saved"
 
@@ -72,6 +76,20 @@ def records(place: AttemptPlace) -> list[list[Part]]:
         if all(whole[part] for part in parts):
             found.append(parts)
     return found
+
+
+def untaken(
+    place: AttemptPlace, table: str, record: type[Row], url_of: Callable[[Row], str], missing: set[str]
+) -> Iterator[tuple[list[Row], list[Part]]]:
+    """Yield the rows of ``table`` and the parts of each record all of whose URLs are still ``missing``.
+
+    Two bundles may have done the same work: who takes a record takes its URLs from ``missing`` before the next.
+    """
+    for parts in records(place):
+        listed = next(part for part in parts if part.table == table)
+        rows = list(read_rows(storage.join(place.folder, listed.path), record))
+        if missing.issuperset(map(url_of, rows)):
+            yield rows, parts
 
 
 def stands(reason: str, http_status: int | None, digest: str) -> bool:

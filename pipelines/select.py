@@ -21,7 +21,7 @@ from pipelines.cluster_winner import choose, contaminated, order_of, over_cap, r
 from pipelines.concept_counts import SampleTally
 from pipelines.concept_lexicon import NOTHING_ADDED, AddedConcepts
 from pipelines.decontaminate import NEAR, NO_TABLES, SAID, EvaluationTables, by_hit_cluster, by_hit_url, meet
-from pipelines.exchange import Exchange, Slice, group, read_slices, write_slices
+from pipelines.exchange import Exchange, Slice, by_source, group, read_slices, write_slices
 from pipelines.outcome import Lists, decide
 from pipelines.parts import AttemptPlace, Done, PartWriter, write_part
 from pipelines.progress import ProgressNotes
@@ -76,9 +76,7 @@ class JoinPartition(beam.DoFn):
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
         """Write the outcomes that are clear; hand the contenders on by cluster."""
         partition, slices = element
-        pieces: dict[str, list[Slice]] = defaultdict(list)
-        for piece in slices:
-            pieces[piece.source].append(piece)
+        pieces = by_source(slices)
         images = {row.image_url: row for row in read_slices(pieces["images"], ImageRow)}
         clusters = {row.image_url: row for row in read_slices(pieces["clusters"], ClusterRow)}
         said = nearest_by(read_slices(pieces[SAID], EvaluationHit), lambda hit: hit.candidate_id)
@@ -117,9 +115,7 @@ class ChoosePartition(beam.DoFn):
         partition, slices = element
         clusters: dict[str, list[Contender]] = defaultdict(list)
         hits: dict[str, dict[str, EvaluationHit]] = defaultdict(dict)
-        pieces: dict[str, list[Slice]] = defaultdict(list)
-        for piece in slices:
-            pieces[piece.source].append(piece)
+        pieces = by_source(slices)
         for contender in read_slices(pieces[""], Contender):
             clusters[contender.cluster.cluster].append(contender)
         for hit in read_slices(pieces[NEAR], EvaluationHit):

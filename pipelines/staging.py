@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from pipelines import saved, storage
-from pipelines.parts import AttemptPlace, Done, Part, Tally, read_rows, write_part
+from pipelines.parts import AttemptPlace, Done, Part, Tally, write_part
 from pipelines.stage import REUSED, outcome_tallies
 from pipelines.tar import TarWriter
 from schemas.reasons import Outcome
@@ -98,12 +98,9 @@ class Staging:
 
     def resume(self) -> None:
         """Take what a killed run, or a bundle run before, saved of this unit."""
-        for parts in saved.records(self._place):
-            images = next(part for part in parts if part.table == "images")
-            rows = list(read_rows(storage.join(self._place.folder, images.path), ImageRow))
-            if self._missing.issuperset(row.image_url for row in rows):  # two bundles may have done the same work
-                self._take(rows, parts)
-                self.reused += len(rows)
+        for rows, parts in saved.untaken(self._place, "images", ImageRow, _url_of, self._missing):
+            self._take(rows, parts)
+            self.reused += len(rows)
 
     def take_over(self, earlier: Iterable[EarlierRow]) -> None:
         """Take the rows that earlier stages have of wanted URLs, the latest of each that stands.
@@ -215,3 +212,7 @@ class Staging:
             if self.reused:
                 tallies.append(Tally(REUSED, self.reused))
             yield Done(sorted(self._parts), tallies)
+
+
+def _url_of(row: ImageRow) -> str:
+    return row.image_url

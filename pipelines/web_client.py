@@ -301,8 +301,12 @@ def heard(found: Fetched, said: Sequence[Consent]) -> Fetched:
 
 def listed(url: str, evidence: str) -> Fetched:
     """Return the refusal of a URL that was not asked for because a list names what shows it."""
-    found = Fetched(url, url, _now(), "", None, (), b"", NO_REASON, "", (), ())
-    return heard(found, [listed_consent(evidence)])
+    return heard(not_asked(url), [listed_consent(evidence)])
+
+
+def not_asked(url: str) -> Fetched:
+    """Return what is known, now, of a URL that was not asked for."""
+    return Fetched(url, url, _now(), "", None, (), b"", NO_REASON, "", (), ())
 
 
 def _next_hop(answer: Answer, target: str, hops: list[str], limit: int) -> str | Answer:
