@@ -31,6 +31,9 @@ FORBIDDEN: Final = (IdentifierKind.RESIDENT_NUMBER, IdentifierKind.FOREIGNER_NUM
 LONGEST: Final = 20_000
 """Characters searched for identifiers; a longer text is no caption and is cut before it is written."""
 
+LONGEST_REPORT: Final = 100_000
+"""Characters kept of what is told of an error."""
+
 
 class CaptionSafety(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The ``safety`` section of a workflow."""
@@ -73,6 +76,16 @@ def holds_forbidden(text: str) -> bool:
 def redacted(text: str, rules: CaptionSafety) -> str:
     """Return ``text`` without the identifiers that the rules do not keep."""
     return rules.identifiers.redact(text[:LONGEST])[0]
+
+
+def safe_report(text: str) -> str:
+    """Return what is told of an error, a traceback say, without any personal identifier: it may quote a page.
+
+    Of a long text the last 100,000 characters are kept, from the beginning of a line.
+    """
+    if len(text) > LONGEST_REPORT:
+        text = text[-LONGEST_REPORT:].partition("\n")[2]
+    return IdentifierPolicy().redact(text)[0]
 
 
 def make_safe(caption: str, rules: CaptionSafety) -> SafeCaption:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import logging
@@ -28,13 +29,19 @@ def parse_options(arguments: Sequence[str]) -> PipelineOptions:
     """Return Beam's options from what follows ``--`` on the command line.
 
     Raises:
-        InputRefused: the engine, or a way of running it, is one that loses or corrupts data.
+        InputRefused: an option is not Beam's, or asks for an engine, or a way of running it, that loses or corrupts
+            data.
     """
     said = io.StringIO()
+    unknown: list[str] = []
+
+    def note_unknown(parser: argparse.ArgumentParser) -> None:
+        unknown.extend(parser.parse_known_args(list(arguments))[1])
+
     try:
         with contextlib.redirect_stderr(said):
             options = PipelineOptions(list(arguments))
-            options.get_all_options()
+            options.get_all_options(add_extra_args_fn=note_unknown, retain_unknown_options=True)
     except SystemExit as error:  # how argparse refuses; its last line says why
         why = (said.getvalue().strip().splitlines() or ["not understood"])[-1].rsplit("error: ", 1)[-1]
         raise InputRefused(f"Beam options {' '.join(arguments)}: {why}") from error
@@ -46,6 +53,11 @@ def parse_options(arguments: Sequence[str]) -> PipelineOptions:
             create_runner(options.view_as(StandardOptions).runner)
         except ValueError as error:
             raise InputRefused(f"--runner={name}: Beam has no such engine; leave it out, or use FlinkRunner") from error
+    if unknown and is_embedded(options):  # another engine's job service has options that Beam's Python does not know
+        raise InputRefused(
+            f"Beam options {' '.join(unknown)}: the engine in this process knows none of this name; "
+            "leave it out, or mend its spelling"
+        )
     if options.view_as(DirectOptions).direct_running_mode == "multi_threading":
         raise InputRefused(
             "--direct_running_mode=multi_threading: refused, Beam 2.77 corrupts records in this mode; "

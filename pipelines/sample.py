@@ -42,6 +42,7 @@ def selected_row(
             http_status=image.http_status,
             address=image.address,
             consent=image.consent,
+            licences=row.licences,
         ),
         staging=image.staging,
         staging_offset=image.staging_offset,

@@ -43,7 +43,7 @@ from schemas.records import (
     SelectedRow,
 )
 
-VERSION = 7
+VERSION = 8
 """Grows with every change of what this stage decides or writes, beyond its filters' own versions."""
 
 Onward = Callable[[Chosen], int]

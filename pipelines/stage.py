@@ -18,6 +18,7 @@ import apache_beam as beam
 import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from filters.caption_safety import safe_report
 from pipelines import saved, storage
 from pipelines.errors import StageFailed
 from pipelines.network import PACE_FIELDS
@@ -223,10 +224,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
             ) from error
 
     def _note_traceback(self, error: Exception) -> str:
-        """Write the traceback beside the attempt's files, if the disk lets us, and say where."""
+        """Write the traceback beside the attempt's files, if the disk lets us, and say where.
+
+        Code of other people quotes what it cannot read, so identifiers in it are replaced.
+        """
         path = storage.join(self.place.path, "error.txt")
         try:
-            storage.write_bytes(path, "".join(traceback.format_exception(error)).encode())
+            report = safe_report("".join(traceback.format_exception(error)))
+            storage.write_bytes(path, report.encode("utf-8", "backslashreplace"))
         except (OSError, StoreRefused):
             return ""  # the disk or the store is what failed
         return f" (traceback: {path})"
@@ -282,7 +287,7 @@ def _last_line(error: BaseException) -> str:
         errors = [line for line in lines if "Error" in line.split(":", 1)[0] or "Failed" in line.split(":", 1)[0]]
         text = (errors or lines or [text])[0]
     first = text.strip().splitlines()[0] if text.strip() else ""
-    return f"{type(error).__name__}: {first}"
+    return f"{type(error).__name__}: {safe_report(first)}"
 
 
 def merge_done(reports: Iterable[Done]) -> Done:

@@ -162,3 +162,5 @@ def tell(story: dict[str, Any]) -> Iterator[str]:
         yield f"  earlier    {url}  {when}  HTTP {row['http_status']}  {end}  in {row['stage']}"
     for row in story["lineage"]:
         yield f"  sample     {row['key']}  from {row['source']}@{row['source_offset']}"
+        if row["licences"]:
+            yield f"    licence  {row['licences']}"

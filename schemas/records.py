@@ -209,7 +209,8 @@ class OutcomeRow(NamedTuple):
 class LineageRow(NamedTuple):
     """Where and when a sample was found and fetched: what differs between two crawls of the same web.
 
-    It is published beside the shards and not inside them, so that the same content has the same shards.
+    It is published beside the shards and not inside them, so that the same content has the same shards. ``licences``
+    are those of the sample's page, as in `CandidateRow`; the sample has them too.
     """
 
     key: str
@@ -225,6 +226,7 @@ class LineageRow(NamedTuple):
     http_status: int | None
     address: str
     consent: list[Consent]
+    licences: str = ""
 
 
 class KeptRow(NamedTuple):

@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from filters import harvest
 from pipelines import extract
+from pipelines.errors import StageFailed
 from pipelines.run import Run
 from pipelines.status import current_ledger
 from pipelines.warc import WarcWriter
@@ -100,6 +101,24 @@ def test_a_page_that_makes_the_screen_raise_costs_itself_only(folder, monkeypatc
     books = run(folder)
     assert books.balanced
     assert books.dropped[Reason.RECORD_RAISED] == 1
+
+
+def test_what_is_told_of_a_stage_that_fails_quotes_no_resident_number(folder, monkeypatch):
+    number = "900101-1234567"  # made up: the check digit does not fit
+    quoting = f"cannot read '<p>홍길순 {number}'\n{number.replace('-', '')}"
+
+    def raising(text):
+        raise RuntimeError(quoting)
+
+    monkeypatch.setattr(extract, "has_hangul", raising)
+    with pytest.raises(StageFailed, match=r"RuntimeError: cannot read '<p>홍길순 \[주민등록번호\]'") as failed:
+        run(folder)
+    assert number not in str(failed.value)
+    (told,) = (folder / "out").glob("stages/extract-*/attempt-*/error.txt")
+    assert "in raising" in told.read_text()
+    assert "extract.py" in told.read_text()
+    for path in (folder / "out").rglob("*"):
+        assert not path.is_file() or not any(digits in path.read_bytes() for digits in (b"1234567", b"900101"))
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@ import pytest
 
 from filters.caption_safety import (
     LONGEST,
+    LONGEST_REPORT,
     CaptionSafety,
     holds_forbidden,
     is_forbidden_url,
     make_safe,
     redacted,
+    safe_report,
     withheld,
 )
 from filters.identifiers import IdentifierPolicy
@@ -62,3 +64,10 @@ def test_urls_and_pages():
 def test_nothing_that_comes_back_shows_the_number():
     digits = RESIDENT.split("-")[1]
     assert digits not in repr(make_safe(f"홍길순 {RESIDENT}", RULES))
+
+
+def test_what_is_told_of_an_error_quotes_no_identifier():
+    told = safe_report(f"File 'a.py', line 12, in read\nValueError: '<p>{RESIDENT}, 010-1234-5678, a@b.kr'")
+    assert told == "File 'a.py', line 12, in read\nValueError: '<p>[주민등록번호], [휴대전화번호], [이메일]'"
+    long = safe_report("\n".join([RESIDENT, "x" * LONGEST_REPORT, "the end"]))
+    assert long == "the end"

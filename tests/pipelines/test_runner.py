@@ -26,6 +26,22 @@ def test_engines_and_modes_that_lose_or_corrupt_data_are_refused(argument, messa
     assert refused.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--direct_num_worker=2"], ["--no_such", "3"], ["stray"], ["--job_name=a", "--direct-num-workers=2"]]
+)
+def test_an_option_that_the_embedded_engine_does_not_know_is_refused(arguments, caplog):
+    with pytest.raises(InputRefused, match=f"Beam options .*{arguments[-1]}: the engine in this process") as refused:
+        parse_options(arguments)
+    assert "\n" not in str(refused.value)
+    assert "job_name" not in str(refused.value)
+    assert caplog.messages == []  # Beam's own warning of it
+
+
+def test_another_engine_may_have_options_of_its_own():
+    options = parse_options(["--runner=FlinkRunner", "--checkpointing_interval=1000"])
+    assert options.get_all_options(retain_unknown_options=True)["checkpointing_interval"] == "1000"
+
+
 def test_two_arguments_are_refused_as_one_is():
     with pytest.raises(InputRefused, match="data_buffer_time_limit_ms"):
         parse_options(["--experiments", "data_buffer_time_limit_ms=100"])

@@ -39,6 +39,12 @@ def test_a_sample_holds_its_whole_record_and_the_captions_that_lost(contender, i
     assert (sample.lineage.fetched_at, sample.lineage.source_offset) == (image.fetched_at, 17)
 
 
+def test_the_licences_that_the_page_names_are_in_the_sample_and_in_its_lineage(contender):
+    named = "kogl:1 https://creativecommons.org/licenses/by/4.0/"
+    sample = selected_row(contender._replace(screened=contender.screened._replace(licences=named)), [])
+    assert json.loads(sample.metadata)["licences"] == sample.lineage.licences == named
+
+
 def test_nothing_that_differs_between_two_crawls_of_one_content_is_in_the_metadata(contender):
     one = numbered(contender, "1")
     again = one._replace(

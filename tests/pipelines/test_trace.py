@@ -106,7 +106,15 @@ def test_the_story_of_a_sample_as_lines(output):
         f"sample     {'0' * 32}  from /data/a.warc.gz@17",
     ):
         assert told in text
+    assert "licence" not in text
     assert all("\n" not in line for line in lines)
+
+
+def test_the_licences_of_a_sample_are_told(output):
+    story = trace(output.folder, "0" * 32)
+    assert story["lineage"][0]["licences"] == ""
+    story["lineage"][0]["licences"] = "kogl:1 https://creativecommons.org/licenses/by/4.0/"
+    assert list(tell(story))[-1] == "    licence  kogl:1 https://creativecommons.org/licenses/by/4.0/"
 
 
 def test_the_story_of_a_dropped_candidate_as_lines(output):
