@@ -2,34 +2,43 @@
 
     harubang-worker --pool localhost:50000
 
-is the pool, one for each TaskManager, at an address that only it can reach. The pool runs this program again for each
-worker, and so does ``--environment_type=PROCESS``. A worker asks the runner for the pipeline's options, which a pool
-does not hand over, and becomes Beam's worker under this very interpreter. Nothing is staged or installed: the harubang
-that is installed here is what runs. Credentials come from this process's environment and nowhere else.
+is the pool, one for each TaskManager, at an address that only it can reach. It imports all that a worker needs once, in
+a process without threads that each worker is forked from: an engine starts workers anew for every stage. Where an
+engine starts this program itself (``--environment_type=PROCESS``), that process becomes the worker. A worker asks the
+runner for the pipeline's options, which a pool does not hand over, and becomes Beam's. Nothing is staged or installed:
+the harubang that is installed here is what runs. Credentials come from this process's environment and nowhere else.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
+import multiprocessing
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
 
 import grpc
 from apache_beam.portability.api import (
+    beam_fn_api_pb2,
     beam_fn_api_pb2_grpc,
     beam_provision_api_pb2,
     beam_provision_api_pb2_grpc,
     endpoints_pb2,
 )
-from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer, kill_process_gracefully
 from google.protobuf import json_format, text_format
 
+_log = logging.getLogger(__name__)
 _ENDPOINTS = ("provision", "logging", "artifact", "control")
 _ANSWER_WITHIN = 60  # seconds that a runner has to say what is to be run
+_END_WITHIN = 10  # seconds that a worker has to end when it is told to
+_IMPORTED = ["apache_beam.runners.worker.sdk_worker_main", "pipelines.run"]
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -55,16 +64,13 @@ def provision(endpoint: str, worker: str) -> beam_provision_api_pb2.ProvisionInf
         return stub.GetProvisionInfo(request, metadata=[("worker_id", worker)], timeout=_ANSWER_WITHIN).info
 
 
-def environment(
-    said: argparse.Namespace, info: beam_provision_api_pb2.ProvisionInfo, base: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the environment of Beam's worker: that of this process, and what the runner said.
+def environment(said: argparse.Namespace, info: beam_provision_api_pb2.ProvisionInfo) -> dict[str, str]:
+    """Return the variables that tell Beam's worker what the runner said.
 
-    ``PYTHONSAFEPATH`` keeps the working directory off the import path: a ``filters`` or ``schemas`` that lies there
-    would otherwise be taken for ours.
+    ``PYTHONSAFEPATH`` keeps the working directory off the import path of what the worker starts: a ``filters`` or
+    ``schemas`` that lies there would otherwise be taken for ours.
     """
     found = {
-        **base,
         "PYTHONSAFEPATH": "1",
         "WORKER_ID": said.id,
         "LOGGING_API_SERVICE_DESCRIPTOR": _descriptor(said.logging_endpoint or info.logging_endpoint.url),
@@ -82,8 +88,58 @@ def _descriptor(url: str) -> str:
     return str(text_format.MessageToString(endpoints_pb2.ApiServiceDescriptor(url=url)))
 
 
+class Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
+    """Starts and stops workers for a runner. They end with this process, however it ends."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(_IMPORTED)
+        forkserver.ensure_running()
+        self._workers: list[BaseProcess] = []
+        self._lock = threading.Lock()
+
+    def StartWorker(  # noqa: N802 - Beam's name
+        self, request: beam_fn_api_pb2.StartWorkerRequest, _: object
+    ) -> beam_fn_api_pb2.StartWorkerResponse:
+        """Start the worker that ``request`` describes."""
+        urls = (f"--{name}_endpoint={getattr(request, f'{name}_endpoint').url}" for name in _ENDPOINTS)
+        said = parse([f"--id={request.worker_id}", *urls])
+        process = self._context.Process(target=become_worker, args=(said,), name=request.worker_id)
+        _log.warning("starting worker %s", request.worker_id)
+        with self._lock:
+            process.start()
+            self._workers = [worker for worker in self._workers if worker.is_alive()] + [process]
+        return beam_fn_api_pb2.StartWorkerResponse()
+
+    def StopWorker(  # noqa: N802 - Beam's name
+        self, request: beam_fn_api_pb2.StopWorkerRequest, _: object
+    ) -> beam_fn_api_pb2.StopWorkerResponse:
+        """End the worker of that number, the last one if there were several."""
+        with self._lock:
+            named = [worker for worker in self._workers if worker.name == request.worker_id]
+        if named:
+            _end(named[-1])
+        return beam_fn_api_pb2.StopWorkerResponse()
+
+    def close(self) -> None:
+        """End all workers."""
+        with self._lock:
+            for worker in self._workers:
+                worker.terminate()
+            for worker in self._workers:
+                _end(worker)
+
+
+def _end(worker: BaseProcess) -> None:
+    worker.terminate()
+    worker.join(_END_WITHIN)
+    if worker.is_alive():
+        worker.kill()
+        worker.join()
+
+
 def serve_pool(address: str) -> None:
-    """Start workers for whoever asks at ``address``, until this process is terminated; they end with it.
+    """Start workers for whoever asks at ``address``, until this process is terminated.
 
     Beam's own pool listens at every address of the machine and would start workers for anybody. Two TaskManagers may
     not share a pool: both number their workers from 1, and one that ends would have the other's stopped.
@@ -91,17 +147,35 @@ def serve_pool(address: str) -> None:
     Raises:
         RuntimeError: nothing can listen at ``address``.
     """
-    servicer = BeamFnExternalWorkerPoolServicer(use_process=True, container_executable=sys.argv[0])
+    os.environ["PYTHONSAFEPATH"] = "1"  # read by the process that workers are forked from, as it starts
+    pool = Pool()
     server = grpc.server(ThreadPoolExecutor(), options=[("grpc.so_reuseport", 0)])
-    beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(servicer, server)
+    beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
     server.add_insecure_port(address)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.start()
     try:
         server.wait_for_termination()
     finally:
-        for process in servicer._worker_processes.values():
-            kill_process_gracefully(process)
+        pool.close()
+
+
+def become_worker(said: argparse.Namespace) -> None:
+    """Be Beam's worker until the runner has no more work, or the pool that this process was forked for is gone."""
+    from apache_beam.runners.worker import sdk_worker_main
+
+    pool = multiprocessing.parent_process()
+    if pool is not None:
+        threading.Thread(target=_end_with, args=(pool,), daemon=True).start()
+    info = provision(said.provision_endpoint, said.id) if said.provision_endpoint else None
+    os.environ.update(environment(said, info or beam_provision_api_pb2.ProvisionInfo()))
+    os.dup2(2, 1)  # whoever started us may never read our standard output: 1 MB of it would stop the job
+    sdk_worker_main.main([])
+
+
+def _end_with(pool: BaseProcess) -> None:
+    pool.join()
+    os._exit(1)
 
 
 def main() -> None:
@@ -109,12 +183,8 @@ def main() -> None:
     said = parse(sys.argv[1:])
     if said.pool:
         serve_pool(said.pool)
-        return
-    info = provision(said.provision_endpoint, said.id) if said.provision_endpoint else None
-    variables = environment(said, info or beam_provision_api_pb2.ProvisionInfo(), os.environ)
-    os.dup2(2, 1)  # a pool never reads its workers' standard output: 1 MB of it would stop the job
-    arguments = [sys.executable, "-m", "apache_beam.runners.worker.sdk_worker_main"]
-    os.execve(sys.executable, arguments, variables)  # noqa: S606 - our own interpreter, no shell
+    else:
+        become_worker(said)
 
 
 if __name__ == "__main__":

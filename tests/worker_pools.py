@@ -28,39 +28,43 @@ def wait_for(port, process):
 
 
 @contextmanager
-def pools(tmp_path):
-    """Yield the options that name Beam's job service and a worker pool, each process in a folder of
-    its own with a decoy in it.
-    """
-    program = tmp_path / "worker"
-    program.write_text(f"#!{sys.executable}\nfrom pipelines.worker import main\nmain()\n")
-    program.chmod(0o755)
-    jobs, workers = free_port(), free_port()
+def server(folder, command):
+    """Run a server in a new folder, with a decoy of one of our packages in it and its output in ``log``."""
+    folder.mkdir()
+    (folder / "filters.py").write_text("raise ImportError('a decoy from the working directory')\n")
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "HARUBANG_TEST_CREDENTIAL": "from the environment"}
-    processes = []
-
-    def start(folder, *command):
-        folder.mkdir()
-        (folder / "filters.py").write_text("raise ImportError('a decoy from the working directory')\n")
-        with (folder / "log").open("wb") as log:
-            processes.append(
-                subprocess.Popen(list(map(str, command)), cwd=folder, env=variables, stdout=log, stderr=log)
-            )
-
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(list(map(str, command)), cwd=folder, env=variables, stdout=log, stderr=log)
     try:
-        service = "apache_beam.runners.portability.local_job_service_main"
-        start(tmp_path / "jobs", sys.executable, "-P", "-m", service, "-p", jobs)
-        start(tmp_path / "workers", program, "--pool", f"localhost:{workers}")
-        wait_for(jobs, processes[0])
-        wait_for(workers, processes[1])
+        yield process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@contextmanager
+def pool(tmp_path):
+    """Yield the address of a worker pool and its process."""
+    program = tmp_path / "worker"
+    guarded = "if __name__ == '__main__':\n    main()\n"  # as in the program that pip installs
+    program.write_text(f"#!{sys.executable}\nfrom pipelines.worker import main\n{guarded}")
+    program.chmod(0o755)
+    port = free_port()
+    with server(tmp_path / "workers", [program, "--pool", f"localhost:{port}"]) as process:
+        wait_for(port, process)
+        yield f"localhost:{port}", process
+
+
+@contextmanager
+def pools(tmp_path):
+    """Yield the options that name Beam's job service and a worker pool."""
+    jobs = free_port()
+    service = [sys.executable, "-P", "-m", "apache_beam.runners.portability.local_job_service_main", "-p", jobs]
+    with server(tmp_path / "jobs", service) as process, pool(tmp_path) as (workers, _):
+        wait_for(jobs, process)
         yield [
             "--runner=PortableRunner",
             f"--job_endpoint=localhost:{jobs}",
             "--environment_type=EXTERNAL",
-            f"--environment_config=localhost:{workers}",
+            f"--environment_config={workers}",
         ]
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(20)

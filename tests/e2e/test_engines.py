@@ -11,4 +11,4 @@ def test_a_worker_process_of_a_job_service_gives_the_same_root(demo, worker_pool
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     assert root_of(out) == root_of(demo)
     assert json.loads(harubang("verify", out, "--json").stdout)["ok"]
-    assert "Starting worker" in (tmp_path / "workers" / "log").read_text()
+    assert "starting worker" in (tmp_path / "workers" / "log").read_text()

@@ -1,14 +1,19 @@
 """The worker's start, alone and under Beam's portable job service with a worker pool: real processes, no jar."""
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import apache_beam as beam
+import grpc
 import pytest
-from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, beam_provision_api_pb2
 
 from pipelines.runner import make_pipeline, parse_options
 from pipelines.worker import environment, parse
+from tests.worker_pools import pool
 
 
 def test_flags_that_are_not_known_are_ignored():
@@ -23,15 +28,14 @@ def test_a_worker_without_a_number_is_refused(capsys):
         assert "--id" in capsys.readouterr().err
 
 
-def test_what_the_runner_said_reaches_beam_s_worker_and_the_environment_stays():
+def test_what_the_runner_said_reaches_beam_s_worker():
     info = beam_provision_api_pb2.ProvisionInfo(runner_capabilities=["one", "two"])
     info.control_endpoint.url = "localhost:2"
     info.status_endpoint.url = "localhost:4"
     info.pipeline_options["beam:option:job_name:v1"] = "demo"
     said = parse(["--id=7", "--logging_endpoint=localhost:3"])
-    found = environment(said, info, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "PYTHONSAFEPATH": ""})
+    found = environment(said, info)
     assert json.loads(found["PIPELINE_OPTIONS"]) == {"beam:option:job_name:v1": "demo"}
-    assert found["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
     assert (found["WORKER_ID"], found["RUNNER_CAPABILITIES"], found["PYTHONSAFEPATH"]) == ("7", "one two", "1")
     assert [found[f"{name}_API_SERVICE_DESCRIPTOR"].strip() for name in ("LOGGING", "CONTROL", "STATUS")] == [
         'url: "localhost:3"',
@@ -74,4 +78,41 @@ def test_a_job_on_a_worker_pool_has_options_and_credentials_and_nothing_of_the_w
     pipeline.run().wait_until_finish()
     said = ["from the environment", True, "a.test", True]
     assert json.loads(Path(seen).read_text()) == [[1, said], [2, said], [3, said]]
-    assert (tmp_path / "workers" / "log").read_text().count("Starting worker") == 1
+    assert (tmp_path / "workers" / "log").read_text().count("starting worker") == 1
+
+
+def descendants(process):
+    """Return the numbers of the processes that ``process`` started, and those they started."""
+    found = []
+    for task in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def ended_within(seconds, processes):
+    deadline = time.monotonic() + seconds
+    while any(Path(f"/proc/{process}").exists() for process in processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_one_worker_is_stopped_and_no_worker_outlives_its_pool(tmp_path):
+    with pool(tmp_path) as (address, process), grpc.insecure_channel(address) as channel:
+        stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
+        before = set(descendants(process.pid))
+        started = {}
+        for name in ("1", "2"):  # nobody answers them, and they wait
+            request = beam_fn_api_pb2.StartWorkerRequest(worker_id=name)
+            request.provision_endpoint.url = "localhost:1"
+            stub.StartWorker(request)
+            (started[name],) = set(descendants(process.pid)) - before - set(started.values())
+        stub.StopWorker(beam_fn_api_pb2.StopWorkerRequest(worker_id="1"))
+        stub.StopWorker(beam_fn_api_pb2.StopWorkerRequest(worker_id="never started"))
+        assert ended_within(10, [started["1"]])
+        assert started["2"] in descendants(process.pid)
+        all_of_them = descendants(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        assert ended_within(10, all_of_them)
