@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from filters import content_usage, robots_tag, tdmrep
+from filters.caption_safety import withheld
 from schemas.records import Consent
 
 _ROBOTS: Final = "robots.txt"
@@ -37,7 +38,7 @@ def response_consent(
         tdmrep.consent(reservation, lines.get(tdmrep.NAME, ()), metas),
         content_usage.header_consent(lines.get("content-usage", ())),
     )
-    return [consent for consent in found if consent is not None]
+    return [consent._replace(value=withheld(consent.value)) for consent in found if consent is not None]
 
 
 def page_refusal(headers: Iterable[tuple[str, str]], metas: Sequence[tuple[str, str]], *, agent: str) -> Consent | None:

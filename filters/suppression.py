@@ -183,6 +183,12 @@ class SuppressionTable:
                 found = f"phash {listed}{bits} ({self._where(int(self._held.phash_places[row]))})"
         return found
 
+    def has(self, evidence: str) -> bool:
+        """Tell whether the list still names an image that an earlier answer of `image` was ``evidence`` against."""
+        kind, _, rest = evidence.partition(" ")
+        value = rest.partition(" ")[0].rstrip(",")
+        return bool(self.image((value,), "") if kind == "sha256" else kind == "phash" and self.image((), value))
+
     def _find(self, kind: str, value: str) -> str:
         key = np.uint64(_key(kind, value))
         row = int(np.searchsorted(self._held.keys, key))

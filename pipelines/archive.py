@@ -1,7 +1,7 @@
 """The pages of one host group in one round of a crawl: their rows, links and WARC records, saved as they come.
 
 A page is looked up before it is asked for: in what a killed run saved of this stage, and in what earlier stages of the
-same output committed under the same settings.
+same output committed under the same settings. What was refused is saved beside the rows (`pipelines.refusals`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import BinaryIO, NamedTuple
 
 from pipelines import saved, storage
 from pipelines.parts import AttemptPlace, Done, Part, Tally, read_rows, write_part
+from pipelines.refusals import Refusals, RefusedVisit, write_refusals
 from pipelines.stage import REUSED, Committed, outcome_tallies
 from pipelines.warc import WarcWriter
-from pipelines.web_client import Fetched
+from pipelines.web_client import Fetched, refusal_to_keep
 from schemas.reasons import Outcome
 from schemas.records import PageRow
 
@@ -34,11 +35,12 @@ class Link(NamedTuple):
 
 
 class Crawled(NamedTuple):
-    """What became of one visit. ``page`` is the answer to archive, or None."""
+    """What became of one visit. ``page`` is the answer to archive, ``refusal`` one that refuses its use, or None."""
 
     row: PageRow
     links: list[Link]
     page: Fetched | None
+    refusal: Fetched | None = None
 
 
 class EarlierCrawl(NamedTuple):
@@ -69,6 +71,7 @@ class _Chunk:
         self._archived = 0
         self.rows: list[PageRow] = []
         self.links: list[Link] = []
+        self.refused: list[RefusedVisit] = []
         self.due = saved.Due()
 
     def _open(self) -> WarcWriter:
@@ -80,6 +83,9 @@ class _Chunk:
     def add(self, crawled: Crawled) -> bool:
         """Add one visit; return whether it is time to save."""
         row, page = crawled.row, crawled.page
+        refused = refusal_to_keep(crawled.refusal) if crawled.refusal is not None else None
+        if refused is not None:
+            self.refused.append(refused)
         if page is not None:
             offset = self._open().add(
                 url=page.final_url,
@@ -105,7 +111,7 @@ class _Chunk:
         self.rows.append(row)
 
     def publish(self) -> list[Part]:
-        """Publish everything; return its parts: pages, links and, where a page was kept, the WARC."""
+        """Publish everything; return its parts: pages, links and, where there are such, the WARC and refusals."""
         parts = []
         rows = self.rows
         if self._content is not None:
@@ -115,7 +121,7 @@ class _Chunk:
             rows = [row._replace(source=parts[0].path) if row.outcome == Outcome.KEEP else row for row in rows]
         parts.append(write_part(self._place, "pages", self._number, PageRow, sorted(rows)))
         parts.append(write_part(self._place, "links", self._number, Link, sorted(self.links)))
-        return parts
+        return parts + write_refusals(self._place, self._number, self.refused)
 
     def discard(self) -> None:
         """Remove what is not published."""
@@ -130,7 +136,9 @@ class Archive:
     for a round follows from those before it.
     """
 
-    def __init__(self, place: AttemptPlace, number: int, wanted: Iterable[str]) -> None:
+    def __init__(self, place: AttemptPlace, number: int, wanted: Iterable[str], refused: Sequence[str] = ()) -> None:
+        """Take the URLs ``wanted`` and the parts of what was ``refused`` before this round."""
+        self._refused = refused
         self._number = number
         self._place = saved.place_of(place, f"{number:05d}")
         self._missing = set(wanted)
@@ -149,6 +157,10 @@ class Archive:
     def missing(self) -> list[str]:
         """The URLs that are still to be visited, sorted."""
         return sorted(self._missing)
+
+    def refusals(self) -> Refusals:
+        """Return what was refused before this round, and in it so far."""
+        return Refusals(self._refused, self._place.folder)
 
     def resume(self) -> None:
         """Take what a killed run, or a bundle run before, saved of this unit."""
@@ -176,7 +188,7 @@ class Archive:
     def _standing(self, earlier: EarlierCrawl, partition: int) -> Iterator[PageRow]:
         for path in earlier.pages.get(partition, []):
             for row in read_rows(path, PageRow):
-                stands = saved.stands(row.reason, row.http_status, row.source_digest)
+                stands = saved.stands(row.reason, row.http_status)
                 if row.page_url in self._missing and stands:
                     yield row
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import apache_beam as beam
 
-from filters.caption_safety import holds_forbidden, is_forbidden_url
+from filters.caption_safety import holds_forbidden, is_forbidden_url, withheld
 from filters.charset import decode_page
 from filters.harvest import harvest
 from filters.rights import page_refusal
@@ -28,16 +28,17 @@ from pipelines.host_queue import for_each_by_host
 from pipelines.network import Network
 from pipelines.parts import AttemptPlace, Done, read_rows, write_part
 from pipelines.progress import ProgressNotes
+from pipelines.refusals import refused_before
 from pipelines.sitemap import parse_sitemap
 from pipelines.stage import Attempt, Committed, merge_done
 from pipelines.suppression_list import NOTHING_LISTED, ListFile
-from pipelines.web_client import Fetched, WebClient
+from pipelines.web_client import OPT_OUTS, Fetched, WebClient, heard
 from pipelines.workflow import Crawl
 from schemas.identity import partition_of, sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import PageRow
 
-VERSION = 3
+VERSION = 4
 """Grows with every change of what a crawl visits or archives."""
 
 PARTITIONS = 16
@@ -83,20 +84,18 @@ class Scope:
 def read_answer(fetched: Fetched, *, agent: str, sitemap: bool) -> Crawled:
     """Return what became of a visit: a page to archive, links to follow, or why neither."""
     if fetched.reason:
-        if fetched.reason == Reason.OPTED_OUT:
-            refusal = next(consent for consent in fetched.consent if not consent.allowed)
-            return _passed(fetched, Reason.PAGE_OPTED_OUT, f"{refusal.channel}: {refusal.value}"[:200])
-        return _passed(fetched, fetched.reason, fetched.detail)
+        return _refused(fetched) if fetched.reason in OPT_OUTS else _passed(fetched, fetched.reason, fetched.detail)
     if sitemap:
         found = parse_sitemap(fetched.body)
         urls = sorted({url for url in (normalize(place, fetched.final_url) for place in found.locations) if url})
         links = [Link(fetched.url, url, 0, found.is_index) for url in urls]
         return _passed(fetched, NO_REASON, f"sitemap of {len(found.locations)} URLs", links)
-    if fetched.final_url != fetched.url:
-        # Visited under its own name, if that is in scope, so that a page is archived once whatever leads to it.
-        links = [Link(fetched.url, fetched.final_url, 0, False)]
-        return _passed(fetched, NO_REASON, f"redirects to {fetched.final_url}"[:200], links)
-    return _read_page(fetched, agent)
+    crawled = _read_page(fetched, agent)
+    if fetched.final_url == fetched.url or crawled.row.reason:
+        return crawled
+    # Visited under its own name, if that is in scope, so that a page is archived once whatever leads to it.
+    links = [Link(fetched.url, fetched.final_url, 0, False)]
+    return _passed(fetched, NO_REASON, f"redirects to {fetched.final_url}"[:200], links)
 
 
 def _read_page(fetched: Fetched, agent: str) -> Crawled:
@@ -111,9 +110,18 @@ def _read_page(fetched: Fetched, agent: str) -> Crawled:
         return Crawled(_row(fetched, Outcome.KEEP, NO_REASON, ""), [], fetched)
     refusal = page_refusal(fetched.headers, page.robots_meta, agent=agent)
     if refusal is not None:
-        return _passed(fetched, Reason.PAGE_OPTED_OUT, f"{refusal.channel}: {refusal.value}"[:200])
+        return _refused(heard(fetched, [refusal]), fetched.body)
     links = [Link(fetched.url, url, 1, False) for url in sorted(set(page.links))]
     return Crawled(_row(fetched, Outcome.KEEP, NO_REASON, ""), _writable(links), fetched)
+
+
+def _refused(fetched: Fetched, body: bytes = b"") -> Crawled:
+    refusal = next(consent for consent in fetched.consent if not consent.allowed)
+    if fetched.reason == Reason.OPTED_OUT:
+        reason, detail = Reason.PAGE_OPTED_OUT, f"{refusal.channel}: {refusal.value}"[:200]
+    else:
+        reason, detail = Reason.OPT_OUT_LISTED, fetched.detail
+    return _passed(fetched._replace(body=body), reason, detail)._replace(refusal=fetched)
 
 
 def _passed(fetched: Fetched, reason: str, detail: str, links: Sequence[Link] = ()) -> Crawled:
@@ -138,12 +146,15 @@ def _row(fetched: Fetched, outcome: Outcome, reason: str, detail: str) -> PageRo
         images=0,
         outcome=outcome,
         reason=reason,
-        detail=detail,
+        detail=withheld(detail),
     )
 
 
 class CrawlPartition(beam.DoFn):
-    """Visits the hosts of one partition in one round. ``earlier`` are stages whose answers are as good as new ones."""
+    """Visits the hosts of one partition in one round.
+
+    ``earlier`` are stages whose answers are as good as new ones, ``refused`` the parts of what was refused before.
+    """
 
     def __init__(
         self,
@@ -153,7 +164,9 @@ class CrawlPartition(beam.DoFn):
         *,
         round_number: int,
         earlier: Sequence[Committed] = (),
+        refused: Sequence[str] = (),
     ) -> None:
+        self._refused = refused
         self._place = place
         self._network = network
         self._opt_outs = opt_outs
@@ -166,7 +179,7 @@ class CrawlPartition(beam.DoFn):
         visits = {visit.url: visit for visit in sorted(read_slices(slices, Visit), reverse=True)}
         notes = ProgressNotes(self._place.path)
         number = self._round * PARTITIONS + partition
-        with Archive(self._place, number, visits) as archive:
+        with Archive(self._place, number, visits, self._refused) as archive:
             archive.resume()
             archive.take_over(self._earlier, partition)
             notes.reuse(archive.reused)
@@ -181,11 +194,14 @@ class CrawlPartition(beam.DoFn):
         yield Done(sorted([*done.parts, following]), done.tallies)
 
     async def _visit_all(self, visits: dict[str, Visit], archive: Archive, notes: ProgressNotes) -> None:
-        async with WebClient(self._network, self._opt_outs.load()) as client:
+        async with WebClient(self._network, self._opt_outs.load(), archive.refusals()) as client:
 
             async def work(url: str) -> None:
                 fetched = await client.get(url, accept=ACCEPT)
-                await archive.add(read_answer(fetched, agent=self._network.agent, sitemap=visits[url].sitemap))
+                crawled = read_answer(fetched, agent=self._network.agent, sitemap=visits[url].sitemap)
+                if crawled.refusal is not None:
+                    client.remember(crawled.refusal)
+                await archive.add(crawled)
                 notes.advance()
 
             await for_each_by_host(
@@ -225,7 +241,8 @@ def run_crawl(
 ) -> Done:
     """Crawl round by round until nothing new is in scope; return what all rounds wrote.
 
-    A URL that ``earlier`` stages have an answer for is not asked for, unless it failed for a transient reason.
+    A URL that ``earlier`` stages have an answer for is not asked for, unless it failed for a transient reason; one that
+    refused in any stage of the output never is.
     """
     scope = Scope(crawl)
     frontier = first_frontier(crawl)[: crawl.max_pages]
@@ -233,7 +250,14 @@ def run_crawl(
     reports: list[Done] = []
     while frontier:
         seen.update(visit.url for visit in frontier)
-        do_fn = CrawlPartition(attempt.place, network, opt_outs, round_number=len(reports), earlier=earlier)
+        do_fn = CrawlPartition(
+            attempt.place,
+            network,
+            opt_outs,
+            round_number=len(reports),
+            earlier=earlier,
+            refused=refused_before(attempt.plan.root),
+        )
         reports.append(_run_round(attempt, frontier, do_fn, label=f"crawl-{len(reports)}", total=len(seen)))
         found: set[Visit] = set()
         for part in reports[-1].parts:

@@ -14,29 +14,28 @@ from typing import Final, NamedTuple
 import apache_beam as beam
 
 from filters.suppression import SuppressionTable
-from filters.url import host_of, normalize
+from filters.url import host_of
 from pipelines.decoded import Decoded, ImageSettings
 from pipelines.decoder import DecoderPool, DecodingDoFn
 from pipelines.download_shards import DOWNLOADED
 from pipelines.exchange import Exchange, Slice, by_source, group, read_slices
 from pipelines.host_queue import for_each_by_host
-from pipelines.image_row import ACCEPT, image_row, in_lanes, said, stage_row
+from pipelines.image_row import ACCEPT, in_lanes, said, stage_row
 from pipelines.img2dataset_engine import IMG2DATASET, download_each
 from pipelines.network import Network
 from pipelines.parts import AttemptPlace, Done, read_batches
 from pipelines.progress import ProgressNotes
-from pipelines.refusals import NEVER_REFUSED, REFUSED_IMAGES, REFUSED_PAGES, RefusedBefore, RegroupRefusals
 from pipelines.screen import Regroup
 from pipelines.stage import Committed
 from pipelines.staging import EarlierRow, Staging
 from pipelines.stored_image import ImageReader
 from pipelines.suppression_list import NOTHING_LISTED, ListFile
-from pipelines.web_client import Fetched, WebClient, heard, listed, refused_page
+from pipelines.web_client import Fetched, WebClient, heard, listed
 from schemas.identity import sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
-from schemas.records import Consent, ImageRow, PageRow
+from schemas.records import Consent, ImageRow
 
-VERSION = 5
+VERSION = 6
 """Grows with every change of what this stage records or stores."""
 
 HOSTS_PER_CONNECTION = 4
@@ -76,12 +75,6 @@ def by_host(row: Wanted | ImageRow) -> str:
     return host_of(row.image_url)
 
 
-def by_page_host(row: PageRow) -> str:
-    """The key that brings a page to the partition of images of its host; empty for what no image has as its URL."""
-    url = normalize(row.page_url)
-    return host_of(url) if url is not None else ""
-
-
 def by_place(row: Wanted) -> str:
     """The key of the exchange of images that are there already."""
     return f"{row.source}@{(row.offset or 0) // STRETCH_BYTES}"
@@ -96,7 +89,7 @@ async def fetch_each(
     notes: ProgressNotes,
 ) -> None:
     """Fetch, decode and stage every URL: harubang's own engine."""
-    async with WebClient(network, opt_outs) as client:
+    async with WebClient(network, opt_outs, staging.refusals()) as client:
 
         async def work(url: str) -> None:
             decoded: Decoded | None = None
@@ -242,7 +235,9 @@ class FetchPartition(_StagingDoFn):
         there: Exchange,
         opt_outs: ListFile = NOTHING_LISTED,
         engine: str = "harubang",
+        refused: Sequence[str] = (),
     ) -> None:
+        self._refused = refused
         super().__init__(place, settings, opt_outs)
         self._engine = engine
         self._network = network
@@ -257,7 +252,7 @@ class FetchPartition(_StagingDoFn):
         for handle in self._there.write(row for row in wanted if row.source):
             yield beam.pvalue.TaggedOutput("handles", handle)
         rest = [row for row in wanted if not row.source]
-        with Staging(self._place, partition, (row.image_url for row in rest)) as staging:
+        with Staging(self._place, partition, (row.image_url for row in rest), self._refused) as staging:
             staging.resume()
             if staging.missing:
                 staging.take_over(_earlier_rows(pieces))
@@ -267,9 +262,6 @@ class FetchPartition(_StagingDoFn):
 
 
 def _earlier_rows(pieces: dict[str, list[Slice]]) -> Iterator[EarlierRow]:
-    pages: Iterable[PageRow] = read_slices(pieces.pop(REFUSED_PAGES, []), PageRow)
-    for page in pages:
-        yield EarlierRow("", image_row(refused_page(page), None))
     for folder in sorted(pieces):
         for row in read_slices(pieces[folder], ImageRow):
             yield EarlierRow(folder, row)
@@ -304,13 +296,13 @@ def expand(
     partitions: int,
     opt_outs: ListFile = NOTHING_LISTED,
     earlier: Sequence[Committed] = (),
-    refused: RefusedBefore = NEVER_REFUSED,
+    refused: Sequence[str] = (),
     engine: str = "harubang",
 ) -> beam.PCollection[Done]:
     """Wire the stage: screened parts, distinct URLs regrouped by host, those there already by place.
 
     The rows of ``earlier`` fetch stages of the same output, whose answers are as good as new ones, are regrouped
-    beside the URLs, and so is what publishers ``refused`` to any stage.
+    beside the URLs. ``refused`` are the parts of what was refused to any stage.
     """
     hosts = Exchange(place.exchange, Wanted, by_host, partitions)
     there = Exchange(place.exchange, Wanted, by_place, partitions)
@@ -319,15 +311,9 @@ def expand(
     for number, stage in enumerate(earlier):
         parts = pipeline | f"earlier {number}" >> beam.Create(stage.paths("images"))
         regrouped.append(parts | f"regroup earlier {number}" >> beam.ParDo(Regroup(rows, source=stage.folder)))
-    for source, record, key, old in (
-        (REFUSED_IMAGES, ImageRow, by_host, refused.images),
-        (REFUSED_PAGES, PageRow, by_page_host, refused.pages),
-    ):
-        regroup = RegroupRefusals(hosts._replace(record=record, key=key), source)
-        regrouped.append(pipeline | f"{source} parts" >> beam.Create(old) | f"regroup {source}" >> beam.ParDo(regroup))
     handles = regrouped | "meet earlier" >> beam.Flatten()
     fetched = group(handles, "group") | "fetch" >> beam.ParDo(
-        FetchPartition(place, network, settings, there, opt_outs, engine)
+        FetchPartition(place, network, settings, there, opt_outs, engine, refused)
     ).with_outputs("done", "handles")
     read = group(fetched.handles, "there") | "read" >> beam.ParDo(
         ReadPartition(place, settings, opt_outs, first=partitions)

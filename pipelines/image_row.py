@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
+from filters.caption_safety import withheld
 from filters.suppression import SuppressionTable
 from pipelines.decoded import Decoded
 from pipelines.staging import Staging
-from pipelines.web_client import Fetched, listed_consent
+from pipelines.web_client import Fetched, listed_consent, refusal_to_keep
 from schemas.reasons import NO_REASON, Outcome
 from schemas.records import Consent, ImageRow
 
@@ -34,7 +35,7 @@ def image_row(fetched: Fetched, decoded: Decoded | None) -> ImageRow:
         consent=list(fetched.consent),
         outcome=Outcome.DROP if reason else Outcome.KEEP,
         reason=reason,
-        detail=detail,
+        detail=withheld(detail),  # what could not be read may be quoted in it
         raw_sha256=made.raw_sha256,
         raw_bytes=len(fetched.body),
         raw_format=made.raw_format,
@@ -71,7 +72,8 @@ async def stage_row(fetched: Fetched, decoded: Decoded | None, staging: Staging)
     """Add the row of one URL, and its image where nothing refuses it."""
     if fetched.reason and decoded is not None:  # refused for what it is: nothing of it is kept but its name
         decoded = Decoded(reason=fetched.reason, raw_sha256=decoded.raw_sha256, raw_format=decoded.raw_format)
-    await staging.add(image_row(fetched, decoded), decoded.jpeg if decoded is not None else b"")
+    jpeg = decoded.jpeg if decoded is not None else b""
+    await staging.add(image_row(fetched, decoded), jpeg, refusal_to_keep(fetched))
 
 
 async def in_lanes(items: Iterable[Item], work: Callable[[Item], Awaitable[None]]) -> None:

@@ -92,7 +92,7 @@ async def download_each(
     if not urls:
         return
     async with (
-        WebClient(network, opt_outs) as client,
+        WebClient(network, opt_outs, staging.refusals()) as client,
         CheckingProxy(client, urls, accept=ACCEPT, seconds=network.total_seconds) as proxy,
     ):
 

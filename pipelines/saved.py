@@ -20,6 +20,8 @@ from pipelines.parts import AttemptPlace, Part, read_rows
 from schemas.identity import sha256_hex
 from schemas.reasons import Reason, is_transient
 
+_REFUSALS = frozenset({Reason.OPTED_OUT, Reason.PAGE_OPTED_OUT, Reason.OPT_OUT_LISTED, Reason.ROBOTS_DISALLOWED})
+
 Row = TypeVar("Row", bound=NamedTuple)
 
 FOLDER = "saved"
@@ -92,15 +94,14 @@ def untaken(
             yield rows, parts
 
 
-def stands(reason: str, http_status: int | None, digest: str) -> bool:
+def stands(reason: str, http_status: int | None) -> bool:
     """Tell whether the end of a URL in an earlier stage stands for a new one, which is then not asked for.
 
-    Not where it failed for a transient reason, nor where an opt-out list named it before a byte was had (``digest`` is
-    that of the bytes, or empty): the list of today is asked, and what it still names is not requested.
+    Not where it failed for a transient reason, nor where it was refused: of that `pipelines.refusals` keeps what is
+    never asked for again, and the rest is for the robots.txt (RFC 9309, section 2.4, lets a day's be believed), the
+    site's other files and the opt-out list of today to say anew, before a request.
     """
-    if reason == Reason.OPT_OUT_LISTED and not digest:
-        return False
-    return not is_transient(reason, http_status)
+    return reason not in _REFUSALS and not is_transient(reason, http_status)
 
 
 def is_whole(path: str, part: Part) -> bool:

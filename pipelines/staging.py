@@ -1,14 +1,15 @@
 """The fetched images of one host group: their rows and the tars that hold them, saved as they come.
 
 An image is looked up before it is asked for, by its URL, and before it is stored, by its bytes: in what a killed run
-saved of this stage, and in what earlier stages of the same output committed under the same settings.
+saved of this stage, and in what earlier stages of the same output committed under the same settings. What was refused
+is saved beside the rows (`pipelines.refusals`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 from pipelines import saved, storage
 from pipelines.parts import AttemptPlace, Done, Part, Tally, write_part
+from pipelines.refusals import Refusals, RefusedVisit, write_refusals
 from pipelines.stage import REUSED, outcome_tallies
 from pipelines.tar import TarWriter
 from schemas.reasons import Outcome
@@ -39,6 +41,7 @@ class _Chunk:
         self._tar: TarWriter | None = None
         self._offsets: dict[str, int] = {}
         self.rows: list[ImageRow] = []
+        self.refused: list[RefusedVisit] = []
         self.due = saved.Due()
 
     def store(self, row: ImageRow, jpeg: bytes) -> ImageRow:
@@ -72,7 +75,9 @@ class _Chunk:
 class Staging:
     """The rows of one partition and where their images lie. A context manager: what is not saved goes in the end."""
 
-    def __init__(self, place: AttemptPlace, partition: int, wanted: Iterable[str]) -> None:
+    def __init__(self, place: AttemptPlace, partition: int, wanted: Iterable[str], refused: Sequence[str] = ()) -> None:
+        """Take the URLs ``wanted`` and the parts of what was ``refused`` before this stage."""
+        self._refused = refused
         self._partition = partition
         self._place = saved.place_of(place, f"{partition:05d}")
         self._missing = set(wanted)
@@ -96,6 +101,10 @@ class Staging:
         """The URLs that are still to be asked for, sorted."""
         return sorted(self._missing)
 
+    def refusals(self) -> Refusals:
+        """Return what was refused before this stage, and in it so far."""
+        return Refusals(self._refused, self._place.folder)
+
     def resume(self) -> None:
         """Take what a killed run, or a bundle run before, saved of this unit."""
         for rows, parts in saved.untaken(self._place, "images", ImageRow, _url_of, self._missing):
@@ -112,7 +121,7 @@ class Staging:
             row = found.row
             if row.outcome == Outcome.KEEP:
                 self._earlier.setdefault(row.stored_sha256, found)
-            if row.image_url not in self._missing or not saved.stands(row.reason, row.http_status, row.raw_sha256):
+            if row.image_url not in self._missing or not saved.stands(row.reason, row.http_status):
                 continue
             known = latest.get(row.image_url)
             if known is None or (known.row.fetched_at, known.folder) < (row.fetched_at, found.folder):
@@ -120,7 +129,7 @@ class Staging:
         placed = (self._placed(latest[url]) for url in sorted(latest))
         rows = [row for row in placed if row is not None]
         if rows:
-            self._take(*self._record(rows, {}))
+            self._take(*self._record(rows, {}, []))
             self.reused += len(rows)
 
     def _placed(self, found: EarlierRow) -> ImageRow | None:
@@ -156,9 +165,14 @@ class Staging:
         with TemporaryDirectory(prefix=".work-", dir=folder) as made:
             yield Path(made)
 
-    async def add(self, row: ImageRow, jpeg: bytes) -> None:
-        """Add a fetched URL and, where it is kept, its image, which is stored unless the same bytes are stored."""
+    async def add(self, row: ImageRow, jpeg: bytes, refused: RefusedVisit | None = None) -> None:
+        """Add a fetched URL and, where it is kept, its image, which is stored unless the same bytes are stored.
+
+        ``refused`` is the refusal that the row is of, if later runs are to know it.
+        """
         chunk = self._chunk
+        if refused is not None:
+            chunk.refused.append(refused)
         if row.outcome == Outcome.KEEP:
             known = self._known(row.stored_sha256)
             if known is not None:
@@ -186,13 +200,16 @@ class Staging:
             rows, tar = chunk.publish()
         finally:
             chunk.discard()
-        return self._record(rows, {tar.path: tar} if tar is not None else {})
+        return self._record(rows, {tar.path: tar} if tar is not None else {}, chunk.refused)
 
-    def _record(self, rows: list[ImageRow], fresh: dict[str, Part]) -> tuple[list[ImageRow], list[Part]]:
-        """Publish ``rows`` with a record of their files, every tar they name among them."""
+    def _record(
+        self, rows: list[ImageRow], fresh: dict[str, Part], refused: list[RefusedVisit]
+    ) -> tuple[list[ImageRow], list[Part]]:
+        """Publish ``rows`` and what was ``refused`` with a record of their files, every tar they name among them."""
         images = write_part(self._place, "images", self._partition, ImageRow, rows)
         tars = self._tars | fresh
         parts = [images, *(tars[path] for path in sorted({row.staging for row in rows if row.staging}))]
+        parts += write_refusals(self._place, self._partition, refused)
         saved.save(self._place, parts)
         return rows, parts
 

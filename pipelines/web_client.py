@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
+from filters.caption_safety import is_forbidden_url
 from filters.rights import refused, response_consent
 from filters.suppression import CHANNEL as LIST_CHANNEL
 from filters.suppression import SuppressionTable
@@ -16,9 +17,10 @@ from filters.url import host_of, normalize, origin_of, why_refused
 from pipelines.host_pace import HostPace, retry_after
 from pipelines.http_exchange import REDIRECTS, Answer, Headers, HttpExchange, Wanted, failure
 from pipelines.network import Network
+from pipelines.refusals import Refusals, RefusedVisit
 from pipelines.site_policy import SitePolicies
 from schemas.reasons import NO_REASON, Reason
-from schemas.records import Consent, PageRow
+from schemas.records import Consent
 
 __all__ = ["Fetched", "Network", "WebClient"]
 
@@ -69,15 +71,19 @@ class WebClient:
     """Fetches pages and images. An asynchronous context manager; `get` may be called any number of times at once.
 
     Within one client a host keeps its pace and its failures are counted, each site's files are asked for once, and
-    nothing that was refused for its use is requested again. What ``opt_outs`` names is not requested at all.
+    nothing that was refused for its use is requested again, nor what is among the ``refusals`` of before. What
+    ``opt_outs`` names is not requested at all.
     """
 
-    def __init__(self, network: Network, opt_outs: SuppressionTable | None = None) -> None:
+    def __init__(
+        self, network: Network, opt_outs: SuppressionTable | None = None, refusals: Refusals | None = None
+    ) -> None:
         wrong = network.refusal()
         if wrong is not None:
             raise ValueError(wrong)
         self._network = network
         self._opt_outs = opt_outs
+        self._refusals = refusals if refusals is not None else Refusals()
         self._opted_out: dict[str, Fetched] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -118,7 +124,7 @@ class WebClient:
             return _ended(visit.url, visit.url, refusal, [], [])
         # One at a time: who waits for the same URL learns of a refusal before asking.
         async with self._turn(target):
-            known = self._opted_out.get(target)
+            known = self._opted_out.get(target) or self._refused_before(target)
             if known is not None:
                 return self.remember(known._replace(url=visit.url, hops=tuple(visit.hops)))
             answer, visit.seconds = await self._hop(target, accept, visit.seconds, visit.hops, visit.consents)
@@ -133,6 +139,16 @@ class WebClient:
                 return None
             answer = following
         return _ended(visit.url, target, answer, visit.consents, visit.hops)
+
+    def _refused_before(self, target: str) -> Fetched | None:
+        """Return the refusal of ``target`` that an earlier client met, if it stands.
+
+        What refused by a list's entry for its content stands while the list has that entry.
+        """
+        for visit in self._refusals.of(target):
+            if visit.reason == Reason.OPTED_OUT or (self._opt_outs is not None and self._opt_outs.has(visit.detail)):
+                return _remembered(visit)
+        return None
 
     def _listed(self, target: str) -> str:
         return self._opt_outs.url(target) if self._opt_outs is not None else ""
@@ -260,12 +276,40 @@ def _heard(answer: Answer, said: Sequence[Consent], consents: list[Consent]) -> 
     return answer if refusal is None else answer._replace(reason=refusal.reason, detail=refusal.detail)
 
 
-def refused_page(page: PageRow) -> Fetched:
-    """Return the refusal that a crawl met under a URL, for whoever wants an image of that URL."""
-    channel, _, value = page.detail.partition(": ")
-    consent = (Consent(channel, value, allowed=False),)
-    url, reason = page.page_url, Reason.OPTED_OUT
-    return Fetched(url, url, page.captured_at, "", page.http_status, (), b"", reason, channel, consent, ())
+def refusal_to_keep(found: Fetched) -> RefusedVisit | None:
+    """Return what later runs are to know of ``found``: None unless an answer, or what came with it, refused its use.
+
+    What a site's file or a list refused by its URL is not kept: file and list are asked anew, before any request.
+    """
+    if found.reason not in OPT_OUTS or found.status is None:
+        return None
+    urls = (normalize(url) for url in (found.url, *found.hops, found.final_url))
+    return RefusedVisit(
+        urls=list(dict.fromkeys(url for url in urls if url is not None)),
+        refused_at=found.fetched_at,
+        http_status=found.status,
+        address=found.address,
+        reason=found.reason,
+        detail=found.detail,
+        consent=list(found.consent),
+    )
+
+
+def _remembered(visit: RefusedVisit) -> Fetched:
+    url, consent = visit.urls[-1], tuple(visit.consent)
+    return Fetched(
+        url,
+        url,
+        visit.refused_at,
+        visit.address,
+        visit.http_status,
+        (),
+        b"",
+        visit.reason,
+        visit.detail,
+        consent,
+        (),
+    )
 
 
 class Refusal(NamedTuple):
@@ -315,6 +359,8 @@ def _next_hop(answer: Answer, target: str, hops: list[str], limit: int) -> str |
     if following is None:
         why = "no Location" if answer.location is None else why_refused(answer.location, target)
         return answer._replace(reason=Reason.REDIRECT_REFUSED, detail=f"{why}"[:500])
+    if is_forbidden_url(following):
+        return answer._replace(reason=Reason.REDIRECT_REFUSED, detail="the URL holds a resident number")
     if len(hops) > limit or following in hops:
         detail = "a loop" if following in hops else f"more than {limit}"
         return answer._replace(reason=Reason.TOO_MANY_REDIRECTS, detail=detail)

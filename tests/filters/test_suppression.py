@@ -102,3 +102,13 @@ def test_columns_hold_each_entry_once_with_its_first_place():
     assert held.sources == ("one", "two")
     assert (len(held.keys), held.key_places.tolist()) == (1, [1])
     assert held.keys.dtype == np.uint64
+
+
+def test_what_named_an_image_is_known_again_while_it_is_listed():
+    listed = table("ab" * 32, "0123456789abcdef")
+    by_bytes, by_picture = listed.image(("ab" * 32,), ""), listed.image((), "0123456789abcdec")
+    assert by_picture == "phash 0123456789abcdef, 2 bits from 0123456789abcdec (list.txt:2)"
+    assert [listed.has(evidence) for evidence in (by_bytes, by_picture)] == [True, True]
+    shorter = table("a.kr", "cd" * 32)
+    assert [shorter.has(evidence) for evidence in (by_bytes, by_picture, shorter.url("http://a.kr/"))] == [False] * 3
+    assert not listed.has("")

@@ -260,7 +260,11 @@ def test_a_partition_reports_its_rows_its_tar_and_its_books(tmp_path, screened):
             await task
 
     (done,) = asyncio.run(run())
-    assert [(part.table, part.partition, part.rows) for part in done.parts] == [("images", 3, 5), ("staging", 3, 1)]
+    assert [(part.table, part.partition, part.rows) for part in done.parts] == [
+        ("images", 3, 5),
+        ("refusals", 3, 1),
+        ("staging", 3, 1),
+    ]
     assert dict(done.tallies) == {
         "in": 5,
         "keep": 1,
@@ -271,7 +275,7 @@ def test_a_partition_reports_its_rows_its_tar_and_its_books(tmp_path, screened):
     }
     rows = {row.image_url: row for row in read_rows(str(tmp_path / done.parts[0].path), ImageRow)}
     kept = rows.pop("http://b.kr/1.jpg")
-    assert kept.staging == done.parts[1].path
+    assert kept.staging == done.parts[2].path
     stored = read_range(str(tmp_path / kept.staging), kept.staging_offset, kept.staging_length)
     assert sha256_hex(stored) == kept.stored_sha256
     assert {row.staging for row in rows.values()} == {""}

@@ -101,16 +101,19 @@ def test_work_is_saved_by_time(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("reason", "status", "digest", "expected"),
+    ("reason", "status", "expected"),
     [
-        ("", 200, "a" * 64, True),
-        (Reason.OPTED_OUT, 200, "", True),
-        (Reason.HTTP_STATUS, 404, "", True),
-        (Reason.HTTP_STATUS, 503, "", False),
-        (Reason.TIMED_OUT, None, "", False),
-        (Reason.OPT_OUT_LISTED, None, "", False),
-        (Reason.OPT_OUT_LISTED, 200, "a" * 64, True),
+        ("", 200, True),
+        (Reason.HTTP_STATUS, 404, True),
+        (Reason.IMAGE_UNDECODABLE, 200, True),
+        (Reason.HTTP_STATUS, 503, False),
+        (Reason.TIMED_OUT, None, False),
+        (Reason.OPTED_OUT, 200, False),
+        (Reason.PAGE_OPTED_OUT, 200, False),
+        (Reason.OPT_OUT_LISTED, None, False),
+        (Reason.OPT_OUT_LISTED, 200, False),
+        (Reason.ROBOTS_DISALLOWED, None, False),
     ],
 )
-def test_an_end_stands_unless_time_or_a_shorter_list_may_change_it(reason, status, digest, expected):
-    assert saved.stands(reason, status, digest) is expected
+def test_an_end_stands_unless_time_may_change_it_or_somebody_refused(reason, status, expected):
+    assert saved.stands(reason, status) is expected

@@ -25,7 +25,6 @@ from pipelines import (
     extract,
     fetch,
     pack,
-    refusals,
     released,
     saved,
     screen,
@@ -89,7 +88,6 @@ DO_FNS = [
         PLACE, Network(allow_loopback=True), ImageSettings(), Exchange("/out/x", fetch.Wanted, fetch.by_place, 8)
     ),
     fetch.ReadPartition(PLACE, ImageSettings(), first=8),
-    refusals.RegroupRefusals(Exchange("/out/x", PageRow, fetch.by_page_host, 8), refusals.REFUSED_PAGES),
     pack.PackShard(PLACE, "/out/stages/fetch-1"),
     screen.Regroup(Exchange("/out/x", CandidateRow, screen.by_candidate, 8), source="screened"),
     screen.ScreenPartition(PLACE, screen.ScreenRules(CaptionRules(), CaptionSafety()), ["/out/counts"]),

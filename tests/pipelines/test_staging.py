@@ -152,7 +152,7 @@ def earlier(folder, done):
     return [EarlierRow(str(folder), row) for row in rows_of(folder, done).values()]
 
 
-def test_what_an_earlier_stage_has_is_taken_over_but_for_transient_failures(tmp_path, make):
+def test_what_an_earlier_stage_has_is_taken_over_but_for_transient_failures_and_refusals(tmp_path, make):
     before = stage(
         tmp_path / "old",
         make(URLS[0], b"one"),
@@ -168,10 +168,9 @@ def test_what_an_earlier_stage_has_is_taken_over_but_for_transient_failures(tmp_
     assert {url: row.reason for url, row in found.items()} == {
         URLS[0]: "",
         URLS[1]: "",
-        URLS[2]: Reason.OPTED_OUT,
         URLS[3]: Reason.HTTP_STATUS,
     }
-    assert dict(done.tallies) == {"in": 4, "keep": 2, "drop:opted_out": 1, "drop:http_status": 1, "reused": 3}
+    assert dict(done.tallies) == {"in": 3, "keep": 2, "drop:http_status": 1, "reused": 2}
 
 
 def test_of_two_earlier_rows_the_later_is_taken(tmp_path, make):
@@ -187,7 +186,7 @@ def test_of_two_earlier_rows_the_later_is_taken(tmp_path, make):
 
 @pytest.mark.parametrize("damage", ["gone", "other bytes"])
 def test_an_earlier_image_whose_tar_is_gone_or_differs_is_wanted(tmp_path, make, damage):
-    before = stage(tmp_path / "old", make(URLS[0], b"one"), make(URLS[1], reason=Reason.OPTED_OUT))
+    before = stage(tmp_path / "old", make(URLS[0], b"one"), make(URLS[1], reason=Reason.IMAGE_UNDECODABLE))
     rows = earlier(tmp_path / "old", before)
     tar = tmp_path / "old" / next(part.path for part in before.parts if part.table == "staging")
     tar.unlink() if damage == "gone" else tar.write_bytes(b"other")
