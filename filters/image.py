@@ -113,7 +113,7 @@ def _entropy(grey: Pixels) -> float:
 def _border_share(grey: Pixels) -> float:
     inner = 1.0
     for axis in (0, 1):
-        spread = cv2.reduce(grey, axis, cv2.REDUCE_MAX) - cv2.reduce(grey, axis, cv2.REDUCE_MIN)
+        spread = np.ptp(grey, axis=axis)
         busy = np.flatnonzero(spread > _BORDER_LEVELS)
         inner *= (busy[-1] - busy[0] + 1) / grey.shape[1 - axis] if busy.size else 0.0
     return float(1.0 - inner)
