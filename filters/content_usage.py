@@ -14,21 +14,19 @@ from schemas.records import Consent
 
 CHANNEL: Final = "content-usage"
 
-_TRAINING: Final = ("train-ai", "ai-train")
-"""AIPREF's category for the training of models, and the name Cloudflare's Content-Signal has for it."""
-_ANY_USE: Final = ("bots", "all", "*")
+_TRAINING: Final = ("train-ai", "ai-train", "train-genai", "genai", "ai")
+"""AIPREF's category for the training of models, Cloudflare's name for it, and those of AIPREF's earlier drafts."""
+_ANY_USE: Final = ("bots", "tdm", "all", "*")
 """Categories of earlier drafts that training belongs to: they decide where training is not named."""
 _NO: Final = frozenset({"n", "no", "?0", "0", "false", "disallow", "disallowed"})
 _YES: Final = frozenset({"y", "yes", "?1", "1", "true", "allow", "allowed"})
-_ITEM: Final = re.compile(r"\s*([A-Za-z*][A-Za-z0-9*_-]*)\s*=\s*\"?([^\s;,\"]*)")
+_ITEM: Final = re.compile(r"(?<![A-Za-z0-9*_-])([A-Za-z*][A-Za-z0-9*_-]*)\s*[=:]\s*[\"'(]*(\??[A-Za-z0-9]*)")
 
 
 def _preferences(text: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for item in re.split(r"[,;]", text):
-        match = _ITEM.match(item)
-        if match is not None:
-            found.setdefault(match[1].lower(), []).append(match[2].lower())
+    for name, value in _ITEM.findall(text):
+        found.setdefault(name.lower().replace("_", "-"), []).append(value.lower())
     return found
 
 

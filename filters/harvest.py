@@ -42,7 +42,7 @@ MAX_CAPTIONS: Final = 32
 MAX_REPEATS: Final = 8
 """From the ninth time on that a page shows one image, only its attributes are read: it is an icon or a bullet."""
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Grows with every change of what is read from a page, so that stored results of the old rules are not reused."""
 
 _MAX_RAW_URL: Final = 200
@@ -60,7 +60,7 @@ _OG_IMAGE_AGAIN: Final = frozenset({"og:image:url", "og:image:secure_url"})
 _OG_ALT: Final = frozenset({"og:image:alt", "twitter:image:alt"})
 _OG_TITLE: Final = ("og:title", "twitter:title")
 _ROBOT_NAME: Final = re.compile(
-    r"robots|.*bot(?:[-_].*)?|.*(?:crawler|spider|slurp|harubang|img2dataset).*|tdm-.*|x-robots-tag"
+    r".*robots.*|.*bot(?:[-_].*)?|.*(?:crawler|spider|slurp|harubang|img2dataset).*|tdm-.*|content-(?:usage|signal)"
 )
 _ROBOT_WORDS: Final = re.compile(
     r"(?:^|[\s,:;])(?:noindex|nofollow|none|noarchive|noai|noimageai|noimageindex|noml|notrain)(?=$|[\s,;])",
@@ -299,8 +299,10 @@ class _Reader:
             self.titles.setdefault(name, (content, place))
         elif name == "og:site_name":
             self.site_name = self.site_name or collapsed(content)
-        elif name and (_ROBOT_NAME.fullmatch(name) or _ROBOT_WORDS.search(content)):
-            self.robots.append((name, content.strip()))
+        for given in ("name", "http-equiv", "property"):  # one that has several speaks by each
+            spoken = attributes.get(given, "").strip().lower()
+            if spoken and (_ROBOT_NAME.fullmatch(spoken) or _ROBOT_WORDS.search(content)):
+                self.robots.append((spoken, content.strip()))
 
     def _share(self, raw: str, place: Place) -> None:
         raw = raw.strip()

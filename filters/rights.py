@@ -10,7 +10,8 @@ from filters.caption_safety import withheld
 from schemas.records import Consent
 
 _ROBOTS: Final = "robots.txt"
-_NAMES: Final = frozenset({"x-robots-tag", tdmrep.NAME, "content-usage"})
+_USAGE: Final = frozenset({"content-usage", "content-signal"})
+_NAMES: Final = frozenset({"x-robots-tag", tdmrep.NAME}) | _USAGE
 
 
 def response_consent(
@@ -32,11 +33,13 @@ def response_consent(
     for name, value in headers:
         if name.lower() in _NAMES:
             lines.setdefault(name.lower(), []).append(value)
+    usage = [value for name in sorted(_USAGE) for value in lines.get(name, ())]
+    usage += [content for name, content in metas if name.strip().lower() in _USAGE]
     found = (
         robots_tag.header_consent(lines.get("x-robots-tag", ()), agent),
         robots_tag.meta_consent(metas, agent),
         tdmrep.consent(reservation, lines.get(tdmrep.NAME, ()), metas),
-        content_usage.header_consent(lines.get("content-usage", ())),
+        content_usage.header_consent(usage),
     )
     return [consent._replace(value=withheld(consent.value)) for consent in found if consent is not None]
 

@@ -27,6 +27,7 @@ _LINE: Final = re.compile(
     re.IGNORECASE,
 )
 _SEPARATOR: Final = re.compile(r"\s*:\s*|\s+")
+_USAGE_PATH: Final = re.compile(r"((?:/|\*(?!\s*[=:]))\S*)(?:\s+|$)")
 _AFTER_TOKEN: Final = re.compile(r"[\s/,;(]")
 """Where a product token (section 2.2.1) ends, if a version or a remark follows it."""
 
@@ -161,5 +162,6 @@ def _take_delay(current: list[_Group], value: str) -> None:
 
 
 def _usage_rule(value: str) -> UsageRule:
-    path, _, preferences = value.partition(" ") if value.startswith("/") else ("/", "", value)
+    found = _USAGE_PATH.match(value)
+    path, preferences = (found[1], value[found.end() :]) if found is not None else ("/", value)
     return UsageRule(path_pattern(path), value, refuses_training(preferences))

@@ -8,6 +8,7 @@ states nothing never resets an earlier statement.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
@@ -28,9 +29,20 @@ class Reservation(NamedTuple):
     reserved: bool | None
 
 
+_VALUE: Final = re.compile(r"\s*[\"']?\s*([01])\s*[\"']?\s*(?:;.*)?", re.DOTALL)
+_WITH_ORIGIN: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
 def _value(value: object) -> bool | None:
-    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return {"1": True, "0": False}.get(text)
+    """Return what a value states; quotes around it and parameters after it do not matter."""
+    found = _VALUE.fullmatch(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    return found[1] == "1" if found is not None else None
+
+
+def _location(text: str) -> str:
+    """Return a location as the path pattern that it means, where it is written as a URL or without its first slash."""
+    path = _WITH_ORIGIN.sub("", text.strip(), count=1)
+    return path if not path or path.startswith(("/", "*")) else f"/{path}"
 
 
 def parse(body: bytes) -> tuple[Reservation, ...]:
@@ -52,7 +64,7 @@ def parse(body: bytes) -> tuple[Reservation, ...]:
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("location"), str):
             raise ValueError("an entry without a location")
-        found.append(Reservation(entry["location"], _value(entry.get(NAME))))
+        found.append(Reservation(_location(entry["location"]), _value(entry.get(NAME))))
     return tuple(found)
 
 

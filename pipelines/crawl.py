@@ -38,7 +38,7 @@ from schemas.identity import partition_of, sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import PageRow
 
-VERSION = 4
+VERSION = 5
 """Grows with every change of what a crawl visits or archives."""
 
 PARTITIONS = 16

@@ -19,6 +19,10 @@ from filters.ai_txt import parse
         ("User-Agent: *\nDisallow: /", "/page", False, True),
         ("User-Agent: otherbot\nDisallow: /", "/x.jpg", True, False),
         ("User-Agent: *\nDisallow: /\nAllow: *.jpg", "/x.jpg", True, False),
+        ("User-Agent: *\nDisallow: *.JPG", "/x.jpg", True, True),
+        ("USER-AGENT: *\nDISALLOW: .jpg", "/x.jpg", True, True),
+        ("Disallow: *.jpg", "/x.jpg", True, True),
+        ("Disallow: *.jpg", "/x.png", True, False),
     ],
 )
 def test_refusals(text, target, is_image, expected):

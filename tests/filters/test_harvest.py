@@ -425,7 +425,8 @@ def test_robots_meta() -> None:
         "<meta name=ROBOTS content='noindex, nofollow'>"
         "<meta name=googlebot content=none><meta name=tdm-reservation content=1>"
         "<meta name=tdm-policy content=/p.json><meta name=harubang content=noai>"
-        "<meta name=anything content='index, noimageai'>"
+        "<meta name=anything content='index, noimageai'><meta name='googlebot, robots' content=noindex>"
+        "<meta property=og:type name=robots content=all><meta http-equiv=Content-Usage content='train-ai=n'>"
         "<meta name=description content='nothing here'><meta name=viewport content=width=1>"
     )
     assert page.robots_meta == (
@@ -435,6 +436,9 @@ def test_robots_meta() -> None:
         ("tdm-policy", "/p.json"),
         ("harubang", "noai"),
         ("anything", "index, noimageai"),
+        ("googlebot, robots", "noindex"),
+        ("robots", "all"),
+        ("content-usage", "train-ai=n"),
     )
 
 

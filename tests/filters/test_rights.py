@@ -51,3 +51,16 @@ def test_the_header_supersedes_the_file_and_the_meta_the_header():
 )
 def test_an_express_permission_is_worth_more_than_a_robots_txt_and_that_more_than_silence(consents, grade):
     assert consent_grade(consents) == grade
+
+
+@pytest.mark.parametrize("name", ["Content-Usage", "content-signal"])
+def test_usage_is_heard_in_a_header_and_in_a_meta(name):
+    expected = [Consent("content-usage", "ai-train=no", allowed=False)]
+    assert response_consent([(name, "ai-train=no")], agent="harubang") == expected
+    assert response_consent([], [(name, "ai-train=no")], agent="harubang") == expected
+
+
+def test_evidence_holds_no_resident_number():
+    number = "900101-1234567"  # made up: the check digit does not fit
+    (found,) = response_consent([("X-Robots-Tag", f"noai, {number}")], agent="harubang")
+    assert (found.value, found.allowed) == ("noai, [주민등록번호]", False)

@@ -36,6 +36,20 @@ from schemas.records import Consent
         ("no-index", False),
         (",,:,;", False),
         (":noai", True),
+        ("otherbot: noindex; harubang: noai", True),
+        ("otherbot: noindex harubang: noai", True),
+        ("otherbot: index; nofollow, noai", False),
+        ("unavailable-after: 25 Jun 2030 15:00:00 PST, noai", True),
+        ("max-image-preview=none", False),
+        ("max-image-preview=none, noai", True),
+        ("max-audio-preview:none", False),
+        ("content-ai:no, noai", True),
+        ("rating: adult, noai", True),
+        ("otherbot: rating, noai", True),
+        ("x:y:noai", True),
+        ("noai=1", True),
+        ("\u3000noai\u00a0", True),
+        ("another bot: noai", True),
     ],
 )
 def test_lines(line, expected):
@@ -53,7 +67,16 @@ def test_every_header_line_counts_and_the_refusing_ones_are_the_evidence():
 
 def test_metas_that_name_robots_or_us():
     refusal = Consent("meta-robots", "NOINDEX, follow", allowed=False)
-    for name in ("robots", "ROBOTS", " Robots ", "harubang", "X-Robots-Tag"):
+    for name in (
+        "robots",
+        "ROBOTS",
+        " Robots ",
+        "harubang",
+        "X-Robots-Tag",
+        "googlebot,robots",
+        "x; Harubang",
+        "\u200brobots",
+    ):
         assert meta_consent([("description", "noai"), (name, "NOINDEX, follow")], "harubang") == refusal
     assert meta_consent([("googlebot", "noindex"), ("robots", "index"), ("keywords", "none")], "harubang") is None
     assert meta_consent([], "harubang") is None

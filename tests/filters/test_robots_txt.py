@@ -62,6 +62,11 @@ def test_what_is_longer_than_is_read_is_cut_at_a_line():
         ("User-agent: b\nUser-agent: harubang/1.0\nContent-Usage: train-ai=n", "/x", "train-ai=n"),
         ("User-agent: b\nSitemap: x\nUser-agent: *\nContent-Usage: train-ai=n", "/x", "train-ai=n"),
         ("User-agent: harubang\nAllow: /\n\nUser-agent: *\nContent-Usage: train-ai=n", "/x", None),
+        ("User-agent: *\nContent-Usage: /x\ttrain-ai=n", "/x", "/x\ttrain-ai=n"),
+        ("User-agent: *\nContent-Usage: *.jpg train-ai=n", "/x.jpg", "*.jpg train-ai=n"),
+        ("User-agent: *\nContent-Usage: *.jpg train-ai=n", "/x.png", None),
+        ("User-agent: *\nContent-Usage: *=n", "/x", "*=n"),
+        ("User-agent: *\nContent-Usage: /x", "/x", None),
     ],
 )
 def test_usage_rules(text, target, expected):

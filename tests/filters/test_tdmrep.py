@@ -50,7 +50,20 @@ def test_other_values_state_nothing(value):
         (None, ["1"], [("tdm-reservation", "x")], Consent("tdmrep-header", "1", allowed=False)),
         (None, ["0, 1"], [], Consent("tdmrep-header", "0, 1", allowed=False)),
         (None, [], [("tdm-policy", "https://a.kr/")], None),
+        (None, ['"1"'], [], Consent("tdmrep-header", '"1"', allowed=False)),
+        (None, ["1; policy=x"], [], Consent("tdmrep-header", "1; policy=x", allowed=False)),
+        (None, ["10"], [], None),
+        (None, ["?1"], [], None),
     ],
 )
 def test_precedence(entry, headers, metas, expected):
     assert consent(entry, headers, metas) == expected
+
+
+@pytest.mark.parametrize(
+    "location", ["img/", "http://a.kr/img/", "HTTPS://A.kr:8443/img", " /img", "*.jpg", "http://a.kr"]
+)
+def test_a_location_may_be_written_as_a_url_or_without_its_first_slash(location):
+    entries = parse(f'[{{"location": "{location}", "tdm-reservation": 1}}]'.encode())
+    assert file_reservation(entries, "/img/x.jpg") is not None
+    assert location in ("http://a.kr", "*.jpg") or file_reservation(entries, "/other/img/x.jpg") is None
