@@ -7,9 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +19,12 @@ from pipelines.parts import AttemptPlace, read_rows
 from pipelines.stage import read_manifest
 from schemas.records import ImageRow, PageRow
 from tests.e2e.conftest import ROOT, root_of
+from tests.loopback_web import HTML, LoopbackWeb
 
 HOSTS = [f"{name}.test" for name in ("ga", "na", "da")]
 PAGES, IMAGES = 8, 3  # pages a host, images a page
 SAVE_ROWS = 4
 CONNECTIONS = 4
-HTML = "text/html; charset=utf-8"
 THINGS = ["돌하르방", "해녀", "한옥", "항아리", "김치", "감귤", "오름", "장독대"]
 
 
@@ -58,55 +56,9 @@ def site():
     return routes
 
 
-class Web:
-    """Serves `site` on loopback and counts. What is in ``failing`` gets 503; ``watch`` is told of each request."""
-
-    def __init__(self):
-        self.routes = site()
-        self.asked = Counter()
-        self.failing = set()
-        self.watch = lambda name: None
-        web = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                name = self.headers["Host"].partition(":")[0] + self.path
-                web.asked[name] += 1
-                web.watch(name)
-                kind, body = web.routes.get(name, ("text/plain", b""))
-                self.send_response(503 if name in web.failing else 200 if body else 404)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *arguments):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.handle_error = lambda *arguments: None  # a killed client resets its connections
-        self.address = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def counted(self):
-        """Return how often each page and image was asked for since the last call."""
-        asked = {name: number for name, number in self.asked.items() if name in self.routes}
-        self.asked.clear()
-        return asked
-
-
 @pytest.fixture
 def web():
-    served = Web()
+    served = LoopbackWeb(site())
     yield served
     served.close()
 

@@ -161,10 +161,10 @@ def test_the_limits():
     ],
 )
 def test_hostile_files_end_soon_in_an_answer(data):
-    start = time.monotonic()
+    start = time.process_time()
     found = said(data)
     assert found is None or not found.allowed
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 GOOD = [in_jpeg(store(manifest(NO)), packet=90), in_png(store(manifest(NO))), in_webp(store(manifest(NO)))]

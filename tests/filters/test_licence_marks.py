@@ -29,7 +29,7 @@ def test_marks(html, marks):
 
 
 def test_hostile_pages_take_no_time():
-    start = time.perf_counter()
+    start = time.process_time()
     for piece in ("공공누리", "공공누리 제", '"license":{', '"license"' + " " * 50, "opentype", " "):
         licence_marks('공공누리 "license"' + piece * 50_000)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -53,6 +53,6 @@ def test_agrees_with_protego(pattern, target):
 
 
 def test_many_stars_take_no_time():
-    start = time.perf_counter()
+    start = time.process_time()
     assert not matches("/" + "a*" * 2000 + "b", "/" + "a" * 8000)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

@@ -25,7 +25,7 @@ def test_srgb_is_known_by_what_it_does():
     assert not is_srgb(exchanged_primaries())
 
 
-@pytest.mark.parametrize("broken", [b"junk", SRGB[:100], SRGB[:-200]])
+@pytest.mark.parametrize("broken", [b"junk", SRGB[:100], SRGB[:-200]], ids=["junk", "head", "cut"])
 def test_a_broken_profile_changes_nothing(broken):
     pixels = np.random.default_rng(1).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     assert is_srgb(broken) or broken == SRGB[:-200]

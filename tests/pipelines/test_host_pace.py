@@ -48,7 +48,7 @@ def test_hold_ends_and_the_longer_hold_wins():
         pace.hold("a.kr", 0.2)
         pace.hold("a.kr", 0.05)
         assert await pace.begin("b.kr") == ""
-        assert clock() - start < 0.04
+        assert clock() - start < 0.15
         assert await pace.begin("a.kr") == ""
         assert clock() - start > 0.19
 
@@ -86,21 +86,21 @@ def test_failures_in_a_row_reach_the_threshold():
 
 def test_crawl_delay_only_raises_the_delay():
     async def check():
-        pace = HostPace(Network(allow_loopback=True, delay_seconds=0.1, max_crawl_delay=0.3))
+        pace = HostPace(Network(allow_loopback=True, delay_seconds=0.3, max_crawl_delay=0.4))
         clock = asyncio.get_running_loop().time
         pace.ask_delay("a.kr", 0.05)
-        for expected in (0.0, 0.1):
+        for expected in (0.0, 0.3):
             start = clock()
             await pace.begin("a.kr")
             pace.end("a.kr")
-            assert clock() - start == pytest.approx(expected, abs=0.05)
-        pace.ask_delay("a.kr", 0.3)
+            assert expected - 0.01 < clock() - start < expected + 0.29
+        pace.ask_delay("a.kr", 0.4)
         assert pace.aside("a.kr") == ""
         start = clock()
         await pace.begin("a.kr")
-        assert clock() - start > 0.25
-        pace.ask_delay("a.kr", 0.31)
-        assert pace.aside("a.kr") == "Crawl-delay 0.31 s is above 0.3 s"
+        assert clock() - start > 0.35
+        pace.ask_delay("a.kr", 0.41)
+        assert pace.aside("a.kr") == "Crawl-delay 0.41 s is above 0.4 s"
 
     run(check())
 

