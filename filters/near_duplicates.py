@@ -164,10 +164,18 @@ def bits_apart(one: str, other: str) -> int:
     return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
-def closest_bits(one: Sequence[tuple[str, str]], other: Sequence[tuple[str, str]]) -> tuple[int, int]:
-    """Return the bits of 64 and of 256 between the closest views of two images; a view is (pHash, longer), in hex."""
-    apart = [(bits_apart(a[1], b[1]), bits_apart(a[0], b[0])) for a in one for b in other]
-    return min(apart)[::-1]
+View = tuple[str, str, int]
+"""One view of an image: its pHash and the longer one in hex, and how many bits of the pHash are clear."""
+
+
+def closest_bits(one: Sequence[View], other: Sequence[View], rules: DuplicateRules) -> tuple[int, int]:
+    """Return the bits of 64 and of 256 between the closest views of two images, the whole picture first in each.
+
+    As in `closest`, plain views do not count where an image has a clear one, and of plain ones the whole picture does.
+    """
+    sides = ([view for view in views if view[2] >= rules.min_clear_bits] or views[:1] for views in (one, other))
+    mine, theirs = sides
+    return min((bits_apart(a[1], b[1]), bits_apart(a[0], b[0])) for a in mine for b in theirs)[::-1]
 
 
 def views(images: Images, rules: DuplicateRules) -> Views:

@@ -38,7 +38,7 @@ def cluster_table(table: pa.Table, found: Clusters, released: pa.Table) -> pa.Ta
         proposed,
         confirmed,
         *(pa.array(column[: table.num_rows]) for column in numbers),
-        *(pc.fill_null(twins[name], "") for name in TWIN_COLUMNS[1:]),
+        *(pc.fill_null(twins[name], "") for name in TWIN_COLUMNS),
     ]
     return pa.table(columns, schema=arrow_schema(ClusterRow)).sort_by("image_url")
 

@@ -9,20 +9,22 @@ from filters.caption_caps import CaptionCap
 from filters.caption_corpus import text_key
 from filters.evaluation import NAME
 from filters.evaluation import VERSION as EVALUATION_VERSION
-from filters.near_duplicates import EXACT, Rank, winner_key
+from filters.near_duplicates import EXACT, DuplicateRules, Rank, winner_key
 from filters.rights import consent_grade
 from pipelines.outcome import outcome_row
-from pipelines.sample import resemblance, selected_row
+from pipelines.sample import DEFAULT_RULES, resemblance, selected_row
 from schemas.reasons import NO_REASON, Outcome, Reason, Stage
 from schemas.records import Chosen, Contender, EvaluationHit, OutcomeRow, Verdict
 
 
-def choose(contenders: Iterable[Contender], captions: str = "best") -> Iterator[OutcomeRow | Chosen]:
+def choose(
+    contenders: Iterable[Contender], captions: str = "best", rules: DuplicateRules = DEFAULT_RULES
+) -> Iterator[OutcomeRow | Chosen]:
     """Yield the outcome of every contender of one cluster that lost, and as `Chosen` those that won.
 
     The first by `filters.near_duplicates.winner_key` wins. With ``captions`` "each", so does the first with each
     other caption (equal but for spaces, signs and case is the same), and has the winner's image. With "list" the
-    winner's sample lists them.
+    winner's sample lists them. ``rules`` are those that the images were matched by.
     """
     winner, *rest = sorted(contenders, key=_rank)
     by_caption: dict[str, list[Contender]] = {}
@@ -31,12 +33,12 @@ def choose(contenders: Iterable[Contender], captions: str = "best") -> Iterator[
     tellers = [same[0] for same in by_caption.values()]
     if captions == "each":
         for teller, *others in by_caption.values():
-            yield _chosen(teller, winner, others, [])
+            yield _chosen(teller, winner, others, [], rules)
     else:
-        yield _chosen(winner, winner, rest, tellers if captions == "list" else [])
+        yield _chosen(winner, winner, rest, tellers if captions == "list" else [], rules)
     for teller, *others in by_caption.values() if captions == "each" else [(winner, *rest)]:
         for loser in others:
-            yield _lost(loser, winner, teller.screened.candidate_id)
+            yield _lost(loser, winner, teller.screened.candidate_id, rules)
 
 
 def contaminated(contenders: Iterable[Contender], hits: Mapping[str, EvaluationHit], radius: int) -> list[OutcomeRow]:
@@ -89,7 +91,9 @@ def rank(chosen: Chosen) -> Rank:
     )
 
 
-def _chosen(teller: Contender, winner: Contender, losers: list[Contender], told: list[Contender]) -> Chosen:
+def _chosen(
+    teller: Contender, winner: Contender, losers: list[Contender], told: list[Contender], rules: DuplicateRules
+) -> Chosen:
     shares = teller is not winner
     image = winner.image
     return Chosen(
@@ -101,7 +105,7 @@ def _chosen(teller: Contender, winner: Contender, losers: list[Contender], told:
             verdicts=teller.verdicts,
             winner_id=winner.screened.candidate_id if shares else "",
         ),
-        sample=selected_row(teller, losers, picture=winner, told=told),
+        sample=selected_row(teller, losers, picture=winner, told=told, rules=rules),
         pixels=image.original_width * image.original_height,
         listed=bool(teller.screened.linked_page),
         morphemes=teller.screened.morphemes,
@@ -109,13 +113,13 @@ def _chosen(teller: Contender, winner: Contender, losers: list[Contender], told:
     )
 
 
-def _lost(loser: Contender, winner: Contender, winner_id: str) -> OutcomeRow:
+def _lost(loser: Contender, winner: Contender, winner_id: str, rules: DuplicateRules) -> OutcomeRow:
     """Return the outcome of a duplicate: how far it is from the image that is kept, and what binds it to its cluster.
 
     The kept image need not be the cluster's representative, which may have been dropped, and of equally large images
     the caption and the consent decide. Either is within ``max_spread`` of the representative, not of each other.
     """
-    match, distance, verify_distance = resemblance(loser.image, winner.image)
+    match, distance, verify_distance = resemblance(loser.image, winner.image, rules)
     seat = loser.cluster
     if match == EXACT:
         reason, detail = Reason.DUPLICATE_EXACT, f"the bytes of {winner.image.image_url}"

@@ -229,7 +229,7 @@ and no model trained elsewhere decided what was kept.
 - `shards/00000.tar …`: WebDataset, `{{key}}.jpg`, `{{key}}.txt`, `{{key}}.json`
 - `parquet/00000.parquet …`: the same samples; `image` loads as an Image feature
 - `lineage/00000.parquet …`: by key, where and when each sample was found and fetched, and the licences its page names
-- `hashes/`: perceptual hashes of all images that were looked at, for a later release to leave out what this one has
+- `hashes/`: perceptual hashes of the pictures in it, for a later release to leave out what this one has
 - `concepts.parquet`: how many samples name each concept of the lexicon, with those that none names
 - `manifest.json`: sha256 and samples of every file; root `{root}`
 

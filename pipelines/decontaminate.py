@@ -82,7 +82,7 @@ def read_tables(
         InputRefused: something in them cannot be read. What cannot be excluded would leak.
     """
     if not files:
-        return Done([], []), NO_TABLES
+        return Done([], []), EvaluationTables(rules=rules)
     units = units_of(files)
 
     def read(pipeline: beam.Pipeline) -> beam.PCollection[Done]:

@@ -3,8 +3,7 @@
 Two Beam jobs over columns of hashes. The first finds edges: images of one pHash meet in a partition, what is left to
 search meets in the buckets of `filters.hamming`, and the edges of all are joined by union-find as a mergeable combiner.
 The second brings each component together to name its representatives. `filters.near_duplicates` states the rule. What
-earlier releases hold joins both by their hash indexes (see `pipelines.released`); this run's own index is written on
-the way.
+earlier releases hold joins both by their hash indexes (see `pipelines.released`).
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.hamming import Rows, bucket_rows, home_prefixes, key_order, pairs_in_bucket
+from filters.hamming import Rows, bucket_rows, home_prefixes, pairs_in_bucket
 from filters.near_duplicates import (
-    Clusters,
     DuplicateRules,
     Views,
     confirmed,
@@ -42,16 +40,14 @@ from pipelines.hash_columns import (
     views_of,
     write_table,
 )
-from pipelines.hash_index import BANDS, IMAGES, Released, band_part, id_bits, id_part, index_bands, prefix_bits
+from pipelines.hash_index import Released, band_part, index_bands, prefix_bits
 from pipelines.parts import AttemptPlace, Done
 from pipelines.progress import ProgressNotes
 from pipelines.released import (
-    NONE,
     RELEASED,
     TWIN_COLUMNS,
-    FindRoots,
+    FindSame,
     SearchReleased,
-    SpreadKept,
     SpreadReleased,
     ask_ids,
     ask_views,
@@ -63,7 +59,7 @@ from pipelines.released import (
 from pipelines.stage import Attempt, merge_done, outcome_tallies
 from schemas.reasons import NO_REASON, Outcome
 
-VERSION = 4
+VERSION = 5
 """Grows with every change of what this stage matches or writes."""
 LABELS = "labels"
 
@@ -146,10 +142,7 @@ class FollowLeaders(beam.DoFn):
         rules, _, releases = self._matching
         seen = distinct(views_of(table))
         followed = led_by_released(seen, releases, rules, bits=self._matching.meeting_bits, bucket=bucket)
-        yield from _edges(seen.ids[followed.rows], followed.ids)
-        for number, release in enumerate(releases):
-            for handle in ask_ids(self._place, number, release, followed.ids[followed.release == number]):
-                yield beam.pvalue.TaggedOutput("ids", handle)
+        yield from _edges(seen.ids[followed.rows], ~followed.ids)
         seen = _without(seen, followed.rows)
         leader, searchable = follow_leaders(seen, rules, np.delete(followed.leaders, followed.rows))
         followers = np.flatnonzero(leader != np.arange(len(leader)))
@@ -174,14 +167,13 @@ class FollowLeaders(beam.DoFn):
 
 
 class SearchBucket(beam.DoFn):
-    """Finds and confirms the near pairs of one bucket; writes the views at home in it to the index."""
+    """Finds and confirms the near pairs of one bucket."""
 
-    def __init__(self, place: AttemptPlace, matching: Matching) -> None:
-        self._place = place
+    def __init__(self, matching: Matching) -> None:
         self._matching = matching
 
-    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
-        """Yield the bucket's edges and its part of the index."""
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Edges]:
+        """Yield the bucket's edges."""
         part, slices = element
         table = read_columns(slices)
         if table is None:
@@ -193,12 +185,7 @@ class SearchBucket(beam.DoFn):
         seen = views_of(table)
         pairs = pairs_in_bucket(seen.phash, bands, number, rules.radius, prefix_bits=bits, prefix=prefix)
         sure = confirmed(seen, pairs, rules)
-        yield from _edges(seen.ids[pairs.left[sure]], seen.ids[pairs.right[sure]])
-        home = np.flatnonzero(home_prefixes(seen.phash, bands[number], bits) == prefix)
-        if home.size > 0:
-            rows = home[key_order(seen.phash[home], seen.ids[home], bands[number])]
-            written = write_table(self._place, BANDS, part, table.take(rows))
-            yield beam.pvalue.TaggedOutput("done", Done([written], []))
+        yield from in_chunks(seen.ids[pairs.left[sure]], seen.ids[pairs.right[sure]])
 
 
 def _edges(left: Ids, right: Ids) -> Iterator[beam.pvalue.TaggedOutput]:
@@ -250,8 +237,8 @@ class ExplainPartition(beam.DoFn):
         self._place = place
         self._matching = matching
 
-    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
-        """Write one part of clusters; hand its images on to the index."""
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
+        """Write one part of clusters."""
         partition, slices = element
         pieces = list(slices)
         table = read_columns(piece for piece in pieces if piece.source != RELEASED)
@@ -265,65 +252,19 @@ class ExplainPartition(beam.DoFn):
         notes = ProgressNotes(self._place.path)
         notes.advance(part.rows)
         notes.flush()
-        books = outcome_tallies({(Outcome.KEEP, NO_REASON): part.rows})
-        yield beam.pvalue.TaggedOutput("done", Done([part], books))
-        index = index_rows(everything, found, released)
-        parts = id_part(index["id"].to_numpy(), id_bits(self._matching.images))
-        for handle in write_columns(self._place.exchange, index, parts):
-            yield beam.pvalue.TaggedOutput("index", handle)
+        yield Done([part], outcome_tallies({(Outcome.KEEP, NO_REASON): part.rows}))
 
 
 _JOINED = [*IMAGE_COLUMNS, "root"]
 
 
 def _met(released: pa.Table | None, table: pa.Table) -> pa.Table:
-    """Return the released representatives of the components that ``table`` has images of, each once."""
+    """Return the released images of the components that ``table`` has images of, each once."""
     if released is None:
-        texts, numbers = pa.array([], pa.string()), pa.array([], pa.int64())
-        columns = dict(zip(TWIN_COLUMNS, (numbers, texts, texts), strict=True))
-        return pa.table({**{name: table[name].slice(0, 0) for name in _JOINED}, **columns})
+        columns = {name: table[name].slice(0, 0) for name in _JOINED}
+        return pa.table(columns | {name: pa.array([], pa.string()) for name in TWIN_COLUMNS})
     mine = np.isin(released["root"].to_numpy(), table["root"].to_numpy())
     return first_told(released.filter(pa.array(mine)))
-
-
-def index_rows(everything: pa.Table, found: Clusters, released: pa.Table) -> pa.Table:
-    """Return one row a content: what is known of it, its representative and its component, and its earlier release.
-
-    A component that is part of a release keeps the root it has there.
-    """
-    ids, first = np.unique(everything["id"].to_numpy(), return_index=True)
-    rows = everything.take(first)
-    roots = rows["root"].to_numpy()
-    before = np.searchsorted(ids, released["id"].to_numpy())
-    earlier = np.full(ids.size, NONE, np.int64)
-    earlier[before] = released["earlier_root"].to_numpy()
-    told = {name: np.full(ids.size, "", object) for name in TWIN_COLUMNS[1:]}
-    for name, column in told.items():
-        column[before] = released[name].to_pylist()
-    return pa.table(
-        {
-            **{name: rows[name] for name in IMAGE_COLUMNS},
-            "representative": found.representative[first],
-            "root": np.where(roots < 0, ~roots, roots),
-            "earlier_root": earlier,
-            **{name: pa.array(column, pa.string()) for name, column in told.items()},
-        }
-    )
-
-
-class WriteIndex(beam.DoFn):
-    """Writes one file of the index's table of images, in the order of content ids."""
-
-    def __init__(self, place: AttemptPlace) -> None:
-        self._place = place
-
-    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
-        """Write the file."""
-        part, slices = element
-        table = read_columns(slices)
-        assert table is not None
-        _, rows = np.unique(table["id"].to_numpy(), return_index=True)
-        yield Done([write_table(self._place, IMAGES, part, table.take(rows))], [])
 
 
 def run_dedupe(attempt: Attempt, paths: list[str], matching: Matching) -> Done:
@@ -345,44 +286,32 @@ def _find_edges(
     parts = pipeline | "parts" >> beam.Create(paths)
     parts = parts | "hashes" >> beam.ParDo(SpreadViews(place, matching)).with_outputs("views", "ids")
     followed = group(parts.views, "same hash") | "follow" >> beam.ParDo(FollowLeaders(place, matching)).with_outputs(
-        "edges", "handles", "asked", "ids"
+        "edges", "handles", "asked"
     )
-    searched = group(followed.handles, "buckets") | "search" >> beam.ParDo(SearchBucket(place, matching)).with_outputs(
-        "edges", "done"
-    )
-    edges = [followed.edges, searched.edges]
+    searched = group(followed.handles, "buckets") | "search" >> beam.ParDo(SearchBucket(matching))
+    edges = [followed.edges, searched]
     if releases:
-        across = group(followed.asked, "released buckets") | "search released" >> beam.ParDo(
-            SearchReleased(place, rules, releases)
-        ).with_outputs("edges", "ids")
-        tables = pipeline | "released images" >> beam.Create(files(releases)).with_output_types(Handle)
-        asked = (tables, parts.ids, followed.ids, across.ids) | "released ids" >> beam.Flatten()
-        roots = group(asked, "meet released") | "roots" >> beam.ParDo(FindRoots(releases))
-        edges += [across.edges, roots]
+        asked = group(followed.asked, "released buckets")
+        edges.append(asked | "search released" >> beam.ParDo(SearchReleased(rules, releases)))
+        edges.append(group(parts.ids, "released ids") | "same bytes" >> beam.ParDo(FindSame(releases)))
     typed = edges | "edges" >> beam.Flatten() | "edge types" >> beam.Map(_as_it_is).with_output_types(Edges)
-    written = typed | "join" >> beam.CombineGlobally(JoinEdges()) | "labels" >> beam.ParDo(WriteLabels(place))
-    done: beam.PCollection[Done] = (written, searched.done) | "matched" >> beam.Flatten()
+    joined = typed | "join" >> beam.CombineGlobally(JoinEdges())
+    done: beam.PCollection[Done] = joined | "labels" >> beam.ParDo(WriteLabels(place))
     return done
 
 
 def _explain(
     pipeline: beam.Pipeline, paths: list[str], place: AttemptPlace, matching: Matching, labels_path: str
 ) -> beam.PCollection[Done]:
-    """Wire the second job: whole components, with what releases have of them, explained and indexed."""
+    """Wire the second job: whole components, with what releases have of them, explained."""
     partitions, releases = partitions_for(matching.images), matching.releases
     parts = pipeline | "parts" >> beam.Create(paths)
     rows = [parts | "labelled" >> beam.ParDo(SpreadComponents(place, partitions, labels_path))]
     if releases:
-        kept = [(number, path) for number, release in enumerate(releases) for path in release.kept]
-        keys = pipeline | "released keys" >> beam.Create(kept) | "by file" >> beam.ParDo(SpreadKept(place, releases))
-        tables = pipeline | "released images" >> beam.Create(files(releases)).with_output_types(Handle)
-        met = group((tables, keys) | "of a release" >> beam.Flatten(), "meet keys")
         spreader = SpreadReleased(place, partitions, labels_path, releases)
-        rows.append(met | "representatives" >> beam.ParDo(spreader))
+        rows.append(pipeline | "released images" >> beam.Create(files(releases)) | "met" >> beam.ParDo(spreader))
     together = group(rows | "rows" >> beam.Flatten(), "components")
-    explained = together | "explain" >> beam.ParDo(ExplainPartition(place, matching)).with_outputs("done", "index")
-    index = group(explained.index, "index") | "write index" >> beam.ParDo(WriteIndex(place))
-    done: beam.PCollection[Done] = (explained.done, index) | "reports" >> beam.Flatten()
+    done: beam.PCollection[Done] = together | "explain" >> beam.ParDo(ExplainPartition(place, matching))
     return done
 
 

@@ -29,7 +29,7 @@ IMAGE_COLUMNS: Final = [
     *(f"{view}{name}" for view in _VIEWS for name in ("phash", *(f"word{n}" for n in range(4)), "clear_bits")),
     "pixels",
 ]
-"""What is known of an image's bytes; `hash_table` has its URL before them."""
+"""What is known of an image's bytes; `hash_table` has its URL before them, `sample_table` the sample's key after."""
 
 Ids = npt.NDArray[np.int64]
 
@@ -50,23 +50,32 @@ def hash_table(path: str) -> pa.Table:
     for batch in read_batches(path, _READ + [view + name for view in _VIEWS for name in _HASHES]):
         rows = pa.Table.from_batches([batch])
         rows = rows.filter(pc.equal(rows["outcome"], Outcome.KEEP.value))
-        trimmed = pc.not_equal(rows["trimmed_phash"], "")
-        for name in _HASHES:  # an image without margins is its own trimmed view
-            place = rows.column_names.index("trimmed_" + name)
-            rows = rows.set_column(place, "trimmed_" + name, pc.if_else(trimmed, rows["trimmed_" + name], rows[name]))
         pixels = rows["original_width"].to_numpy() * rows["original_height"].to_numpy()
-        tables.append(
-            pa.table(
-                {
-                    "image_url": rows["image_url"],
-                    "id": content_ids(rows["raw_sha256"].to_pylist()),
-                    "raw_sha256": rows["raw_sha256"],
-                    **{name: column for view in _VIEWS for name, column in _view_columns(rows, view)},
-                    "pixels": pixels,
-                }
-            )
-        )
+        tables.append(pa.table({"image_url": rows["image_url"], **_image_columns(rows, pixels)}))
     return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.int64())})
+
+
+def sample_table(path: str) -> pa.Table:
+    """Return the columns of one part of selected samples: what `hash_table` has of their pictures, and the key."""
+    tables = []
+    for batch in read_batches(path, ["key", "hashes"]):
+        rows = pa.Table.from_batches([batch])
+        keys, rows = rows["key"], pa.Table.from_struct_array(rows["hashes"])
+        tables.append(pa.table({**_image_columns(rows, rows["pixels"].to_numpy()), "key": keys}))
+    return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.int64())})
+
+
+def _image_columns(rows: pa.Table, pixels: npt.NDArray[np.int64]) -> dict[str, Any]:
+    trimmed = pc.not_equal(rows["trimmed_phash"], "")
+    for name in _HASHES:  # an image without margins is its own trimmed view
+        place = rows.column_names.index("trimmed_" + name)
+        rows = rows.set_column(place, "trimmed_" + name, pc.if_else(trimmed, rows["trimmed_" + name], rows[name]))
+    return {
+        "id": content_ids(rows["raw_sha256"].to_pylist()),
+        "raw_sha256": rows["raw_sha256"],
+        **{name: column for view in _VIEWS for name, column in _view_columns(rows, view)},
+        "pixels": pixels,
+    }
 
 
 def _view_columns(rows: pa.Table, view: str) -> Iterator[tuple[str, object]]:

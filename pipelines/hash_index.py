@@ -1,14 +1,15 @@
 """The hash index of a release: what a later run needs to know of its images, without reading them.
 
-``dataset/hashes/`` holds three tables beside ``index.json``:
+``dataset/hashes/`` lists the pictures of the release's samples, and nothing of what the run dropped or took down. It
+holds two tables beside ``index.json``:
 
-- ``images-NNNNN.parquet``: every content that the run fetched and clustered, by content id, and the representatives of
-  earlier releases that its clusters have; file n holds the ids whose first ``id_bits`` of 63 bits are n
-- ``band=B/NNNNN.parquet``: the views that are looked up, in the order of the keys of band B; file n holds the keys
-  whose first ``prefix_bits`` bits are n
-- ``kept-NNNNN.parquet``: the representative's content id and the key of each sample of a shard
+- ``images-NNNNN.parquet``: each distinct picture, by content id, with the key of its sample (of several, the smallest);
+  file n holds the ids whose first ``id_bits`` of 63 bits are n
+- ``band=B/NNNNN.parquet``: their views, in the order of the keys of band B; file n holds the keys whose first
+  ``prefix_bits`` bits are n. Of more than `filters.near_duplicates.MAX_LEADERS` views of one pHash it holds as many
 
 Bands depend on the radius alone, so that every release of one radius is looked up in the same way.
+`pipelines.index_writer` writes the tables.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from pipelines.parts import Part
 from pipelines.stage import Committed
 
 KEY: Final = "dedupe.against"
-VERSION: Final = 1
+VERSION: Final = 2
 """Grows with every change of what the files hold or how images are hashed: releases of another are refused."""
 IMAGES: Final = "hashed"
 BANDS: Final = "bands"
-KEPT: Final = "kept"
-"""The tables of stages that the files are made of."""
+"""The tables of the pack stage that the files are made of."""
+KEY_COLUMN: Final = "key"
 
 _PLANNED_FOR: Final = 10_000_000
 _ROWS_PER_BUCKET: Final = 200_000
@@ -57,7 +58,6 @@ class Released(NamedTuple):
     made: HashIndex
     images: dict[int, str]
     bands: dict[tuple[int, int], str]
-    kept: list[str]
     identity: list[Any]
 
 
@@ -77,7 +77,7 @@ def id_bits(images: int) -> int:
 
 
 def index_bytes(rules: DuplicateRules, images: int) -> bytes:
-    """Return ``index.json`` of a run over ``images`` fetched images."""
+    """Return ``index.json`` of a release of ``images`` samples."""
     index = HashIndex(rules=rules, prefix_bits=prefix_bits(images), id_bits=id_bits(images))
     return msgspec.json.format(msgspec.json.encode(index), indent=1)
 
@@ -96,17 +96,15 @@ def published(part: Part) -> str:
     """Return the path below the dataset of a part of one of the index's tables."""
     if part.table == BANDS:
         return f"{HASHES}/band={part.partition >> 16}/{part.partition & 0xFFFF:05d}.parquet"
-    stem = {IMAGES: "images", KEPT: "kept"}[part.table]
-    return f"{HASHES}/{stem}-{part.partition:05d}.parquet"
+    return f"{HASHES}/images-{part.partition:05d}.parquet"
 
 
-def files_of(dedupe: Committed, pack: Committed) -> list[tuple[DatasetFile, str]]:
+def files_of(pack: Committed) -> list[tuple[DatasetFile, str]]:
     """Return the index's tables as (entry of the manifest, where the stage wrote it)."""
     return [
-        (DatasetFile(published(part), part.size, part.sha256, part.rows), storage.join(stage.folder, part.path))
-        for stage, tables in ((dedupe, (IMAGES, BANDS)), (pack, (KEPT,)))
-        for table in tables
-        for part in stage.manifest.table(table)
+        (DatasetFile(published(part), part.size, part.sha256, part.rows), storage.join(pack.folder, part.path))
+        for table in (IMAGES, BANDS)
+        for part in pack.manifest.table(table)
     ]
 
 
@@ -154,7 +152,6 @@ def _check_files(where: str, folder: str, listed: dict[str, DatasetFile]) -> Non
 def _released(folder: str, manifest: DatasetManifest, listed: dict[str, DatasetFile], index: HashIndex) -> Released:
     images: dict[int, str] = {}
     bands: dict[tuple[int, int], str] = {}
-    kept: list[str] = []
     for name in sorted(listed):
         path = PurePosixPath(name)
         kind, _, number = path.stem.partition("-")
@@ -162,7 +159,5 @@ def _released(folder: str, manifest: DatasetManifest, listed: dict[str, DatasetF
             bands[int(path.parent.name.removeprefix("band=")), int(path.stem)] = storage.join(folder, name)
         elif kind == "images":
             images[int(number)] = storage.join(folder, name)
-        elif kind == "kept":
-            kept.append(storage.join(folder, name))
     identity = [manifest.name, manifest.root, sorted([file.path, file.sha256] for file in listed.values())]
-    return Released(f"{manifest.name} {manifest.root[:8]}", index, images, bands, kept, identity)
+    return Released(f"{manifest.name} {manifest.root[:8]}", index, images, bands, identity)

@@ -16,7 +16,6 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.near_duplicates import content_ids
 from pipelines import coders, storage
 from pipelines.parts import AttemptPlace, Done, PartWriter, read_batches
 from pipelines.progress import ProgressNotes
@@ -24,7 +23,7 @@ from pipelines.stage import Committed, outcome_tallies
 from pipelines.tar import TarWriter
 from schemas.arrow import from_table
 from schemas.reasons import NO_REASON, Outcome
-from schemas.records import KeptRow, LineageRow, SelectedRow
+from schemas.records import LineageRow, SelectedRow
 
 VERSION = 3
 """Grows with every change of what is written."""
@@ -124,8 +123,8 @@ class ShardWriter:
         self._rows: list[dict[str, object]] = []
         self.samples = 0
 
-    def add(self, row: SelectedRow, jpeg: bytes) -> dict[str, Any]:
-        """Append one sample: ``{key}.jpg``, ``{key}.txt``, ``{key}.json``, always in this order; return its JSON."""
+    def add(self, row: SelectedRow, jpeg: bytes) -> None:
+        """Append one sample: ``{key}.jpg``, ``{key}.txt``, ``{key}.json``, always in this order."""
         caption = unicodedata.normalize("NFC", row.caption)
         for ending, data in (("jpg", jpeg), ("txt", caption.encode()), ("json", row.metadata.encode())):
             self._tar.add(f"{row.key}.{ending}", data)
@@ -136,7 +135,6 @@ class ShardWriter:
         self.samples += 1
         if len(self._rows) == _ROW_GROUP:
             self._flush()
-        return metadata
 
     def _flush(self) -> None:
         if self._rows:
@@ -159,7 +157,7 @@ class ShardWriter:
 
 
 class PackShard(beam.DoFn):
-    """Writes one shard: tar, Parquet, and the lineage of its samples and their clusters."""
+    """Writes one shard: tar, Parquet, and the lineage of its samples."""
 
     def __init__(self, place: AttemptPlace, staging_folder: str, *, captions_listed: bool = False) -> None:
         self._place = place
@@ -173,22 +171,19 @@ class PackShard(beam.DoFn):
             storage.ContentFile(self._place.path) as tar,
             storage.ContentFile(self._place.path) as parquet,
             PartWriter(self._place, LineageRow) as lineage,
-            PartWriter(self._place, KeptRow) as kept,
             ShardWriter(tar, parquet, captions_listed=self._captions_listed) as writer,
         ):
             for span in shard.spans:
                 for row in read_span(span):
                     path = storage.join(self._staging, row.staging)
-                    metadata = writer.add(row, storage.read_range(path, row.staging_offset, row.staging_length))
+                    writer.add(row, storage.read_range(path, row.staging_offset, row.staging_length))
                     lineage.add(row.lineage)
-                    kept.add(KeptRow(int(content_ids([metadata["cluster"]])[0]), row.key))
                     notes.advance()
             writer.close()
             stem = f"{shard.number:05d}"
             files = (("shards", tar.publish(stem, ".tar")), ("parquet", parquet.publish(stem, ".parquet")))
             parts = [self._place.part(table, shard.number, file, writer.samples) for table, file in files]
             parts.append(lineage.publish("lineage", shard.number))
-            parts.append(kept.publish("kept", shard.number))
         notes.flush()
         yield Done(parts, outcome_tallies({(Outcome.KEEP, NO_REASON): writer.samples}))
 

@@ -1,8 +1,7 @@
-"""Meeting what was released: new views looked up in a release's buckets, and the clusters they lead to.
+"""Meeting what was released: new views looked up in a release's buckets, and the samples they lead to.
 
-Nothing of a release is compared with anything else of it. A component of a release is a node of its own in the forest,
-``~root`` for the smallest content id ``root`` in it, so that it is never taken for an image of this run; it is the
-label of every component that it is part of.
+Nothing of a release is compared with anything else of it. A released picture is a node of its own in the forest,
+``~id`` for its content id, so that it is never taken for an image of this run, whose bytes may be the same.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from typing import Final, NamedTuple
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from filters.hamming import Rows, home_prefixes, pairs_across, prefixes_near
 from filters.near_duplicates import DuplicateRules, Views, confirmed, follow_released
@@ -29,17 +27,14 @@ from pipelines.hash_columns import (
     view_table,
     views_of,
 )
-from pipelines.hash_index import Released, id_part, index_bands
+from pipelines.hash_index import KEY_COLUMN, Released, id_part, index_bands
 from pipelines.parts import AttemptPlace
 
 RELEASED: Final = "released"
 """The source of the slices that hold released representatives."""
-NONE: Final = -1
-"""The ``earlier_root`` of what no earlier release has."""
-_FILE: Final = "file"
 
-TWIN_COLUMNS: Final = ["earlier_root", "released_in", "released_key"]
-"""Of a representative that an earlier release has: the root it has there, the release, and its sample's key or ""."""
+TWIN_COLUMNS: Final = ["released_in", "released_key"]
+"""Of a released picture: the release, and the key of its sample there."""
 
 
 class Labels(NamedTuple):
@@ -67,13 +62,9 @@ def read_labels(path: str) -> Labels:
     return Labels(table["node"].to_numpy(), table["root"].to_numpy())
 
 
-def files(releases: Sequence[Released]) -> list[Handle]:
-    """Return a handle of every file of a table of images, by its place."""
-    return [
-        (_place(number, part), Slice(_FILE, path, 0))
-        for number, release in enumerate(releases)
-        for part, path in sorted(release.images.items())
-    ]
+def files(releases: Sequence[Released]) -> list[tuple[int, str]]:
+    """Return every file of a table of images, with the number of its release."""
+    return [(number, path) for number, release in enumerate(releases) for _, path in sorted(release.images.items())]
 
 
 def ask_ids(place: AttemptPlace, release: int, released: Released, ids: Ids) -> Iterator[Handle]:
@@ -94,13 +85,12 @@ def _placed(place: int) -> tuple[int, int]:
 
 
 class Followed(NamedTuple):
-    """Which views follow a released one: their rows, the releases' numbers, and the released content ids.
+    """Which views follow a released one: their rows, and the released content ids.
 
     ``leaders`` has for every view how many released ones lead its pHash.
     """
 
     rows: Rows
-    release: Rows
     ids: Ids
     leaders: Rows
 
@@ -114,9 +104,9 @@ def led_by_released(
     """
     band = index_bands(rules.radius)[0]
     none = np.empty(0, np.int64)
-    found: list[tuple[Rows, Rows, Ids]] = [(none, none, none)]
+    found: list[tuple[Rows, Ids]] = [(none, none)]
     left, leaders = np.arange(seen.ids.size), np.zeros(seen.ids.size, np.int64)
-    for number, release in enumerate(releases):
+    for release in releases:
         path = release.bands.get((0, bucket >> (bits - min(release.made.prefix_bits, band.width))))
         if path is None or left.size == 0:
             continue
@@ -125,11 +115,10 @@ def led_by_released(
         leader, many = follow_released(Views(seen.ids[left], seen.phash[left], seen.phash256[left]), released, rules)
         leaders[left] += many
         follows = leader >= 0
-        rows = left[follows]
-        found.append((rows, np.full(rows.size, number), released.ids[leader[follows]]))
+        found.append((left[follows], released.ids[leader[follows]]))
         left = left[~follows]
-    rows, numbers, ids = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Followed(rows, numbers, ids, leaders)
+    rows, ids = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Followed(rows, ids, leaders)
 
 
 def ask_views(
@@ -153,14 +142,13 @@ def ask_views(
 class SearchReleased(beam.DoFn):
     """Finds and confirms the near pairs of new views and one bucket of a release."""
 
-    def __init__(self, place: AttemptPlace, rules: DuplicateRules, releases: Sequence[Released]) -> None:
-        self._place = place
+    def __init__(self, rules: DuplicateRules, releases: Sequence[Released]) -> None:
         self._rules = rules
         self._bands = index_bands(rules.radius)
         self._releases = releases
 
-    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
-        """Yield the bucket's edges, and the handles that ask for the components they lead to."""
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Edges]:
+        """Yield the bucket's edges."""
         place, slices = element
         table = read_columns(slices)
         assert table is not None
@@ -173,15 +161,11 @@ class SearchReleased(beam.DoFn):
             seen.phash, indexed.phash, self._bands, number, self._rules.radius, prefix_bits=bits, prefix=prefix
         )
         sure = confirmed(seen, pairs, self._rules, indexed)
-        ids = indexed.ids[pairs.right[sure]]
-        for edges in in_chunks(seen.ids[pairs.left[sure]], ids):
-            yield beam.pvalue.TaggedOutput("edges", edges)
-        for handle in ask_ids(self._place, release, released, ids):
-            yield beam.pvalue.TaggedOutput("ids", handle)
+        yield from in_chunks(seen.ids[pairs.left[sure]], ~indexed.ids[pairs.right[sure]])
 
 
-class FindRoots(beam.DoFn):
-    """Ties released contents to the components of their release, and those to the ones of releases before it."""
+class FindSame(beam.DoFn):
+    """Ties the contents of this run to the released ones of the same bytes."""
 
     def __init__(self, releases: Sequence[Released]) -> None:
         self._releases = releases
@@ -190,34 +174,15 @@ class FindRoots(beam.DoFn):
         """Yield the edges of one file of images."""
         place, slices = element
         release, part = _placed(place)
-        asked = read_columns(piece for piece in slices if piece.source != _FILE)
-        table = read_table(self._releases[release].images[part], ["id", "root", "earlier_root"])
-        ids, roots, earlier = (table[name].to_numpy() for name in ("id", "root", "earlier_root"))
-        if asked is not None:
-            touched = np.isin(ids, asked["id"].to_numpy())
-            yield from in_chunks(ids[touched], ~roots[touched])
-        linked = (earlier != NONE) & (earlier != roots)
-        yield from in_chunks(~earlier[linked], ~roots[linked])
-
-
-class SpreadKept(beam.DoFn):
-    """Spreads the keys of a release's samples to the files that have their representatives."""
-
-    def __init__(self, place: AttemptPlace, releases: Sequence[Released]) -> None:
-        self._place = place
-        self._releases = releases
-
-    def process(self, element: tuple[int, str]) -> Iterator[Handle]:
-        """Yield the handles of one file of keys."""
-        release, path = element
-        table = read_table(path, ["id", "key"])
-        parts = id_part(table["id"].to_numpy(), self._releases[release].made.id_bits)
-        for part, piece in write_columns(self._place.exchange, table, parts):
-            yield _place(release, part), piece
+        asked = read_columns(slices)
+        assert asked is not None
+        ids = read_table(self._releases[release].images[part], ["id"])["id"].to_numpy()
+        same = ids[np.isin(ids, asked["id"].to_numpy())]
+        yield from in_chunks(same, ~same)
 
 
 class SpreadReleased(beam.DoFn):
-    """Spreads the representatives of the released components that new images belong to, by component."""
+    """Spreads the released pictures that new images are tied to, by component."""
 
     def __init__(self, place: AttemptPlace, partitions: int, labels_path: str, releases: Sequence[Released]) -> None:
         self._place = place
@@ -229,42 +194,29 @@ class SpreadReleased(beam.DoFn):
         """Load the labels once a worker."""
         self._labels = read_labels(self._labels_path)
 
-    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Handle]:
+    def process(self, element: tuple[int, str]) -> Iterator[Handle]:
         """Yield the handles of one file of images."""
-        place, slices = element
-        number, part = _placed(place)
-        release = self._releases[number]
-        kept = read_columns(piece for piece in slices if piece.source != _FILE)
-        table = read_table(release.images[part], [*IMAGE_COLUMNS, "representative", "root", *TWIN_COLUMNS[1:]])
-        joined, rows = self._labels.known(~table["root"].to_numpy())
-        wanted = np.flatnonzero(joined & (table["id"].to_numpy() == table["representative"].to_numpy()))
+        number, path = element
+        table = read_table(path, [*IMAGE_COLUMNS, KEY_COLUMN])
+        joined, rows = self._labels.known(~table["id"].to_numpy())
+        wanted = np.flatnonzero(joined)
         if wanted.size == 0:
             return
         table, roots = table.take(wanted), self._labels.roots[rows[wanted]]
-        columns = {name: table[name] for name in IMAGE_COLUMNS}
-        columns |= {"root": roots, "earlier_root": table["root"], **_with_keys(table, kept, release.label)}
-        columns |= {"number": np.full(wanted.size, number)}
+        columns = {name: table[name] for name in IMAGE_COLUMNS} | {
+            "root": roots,
+            "released_in": pa.array([self._releases[number].label] * wanted.size, pa.string()),
+            "released_key": table[KEY_COLUMN],
+            "number": np.full(wanted.size, number),
+        }
         yield from write_columns(
             self._place.exchange, pa.table(columns), spread(roots, self._partitions), source=RELEASED
         )
 
 
-def _with_keys(table: pa.Table, kept: pa.Table | None, label: str) -> dict[str, pa.Array]:
-    """Return the release of each representative and the key of a sample of its cluster, the smallest, or ""."""
-    keys: dict[int, str] = {}
-    if kept is not None:
-        mine = kept.filter(pc.is_in(kept["id"], value_set=table["id"].combine_chunks()))
-        for identity, key in zip(mine["id"].to_pylist(), mine["key"].to_pylist(), strict=True):
-            keys[identity] = min(key, keys.get(identity, key))
-    theirs = zip(*(table[name].to_pylist() for name in ("id", "released_in", "released_key")), strict=True)
-    told = [(label, keys[identity]) if identity in keys else (before or label, key) for identity, before, key in theirs]
-    return {name: pa.array([row[n] for row in told], pa.string()) for n, name in enumerate(TWIN_COLUMNS[1:])}
-
-
 def first_told(table: pa.Table) -> pa.Table:
-    """Return one row for each content: one with a sample's key where there is one, of the first release that has it."""
+    """Return one row for each content, of the first release that has it."""
     ids, numbers = table["id"].to_numpy(), table["number"].to_numpy()
-    bare = pc.equal(table["released_key"], "").to_numpy(zero_copy_only=False)
-    order = np.lexsort((numbers, bare, ids))
+    order = np.lexsort((numbers, ids))
     fresh = np.r_[True, np.diff(ids[order]) != 0][: order.size]
     return table.take(order[fresh])

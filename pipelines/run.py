@@ -20,6 +20,7 @@ from pipelines import (
     extract,
     fetch,
     hash_index,
+    index_writer,
     pack,
     screen,
     select,
@@ -150,12 +151,12 @@ class Run:
                     lease.check()
                 if stage.stage == Stage.SELECT:
                     concepts = self._covered(plan)
-        clustered, packed = self._done[Stage.DEDUPE], self._done[Stage.PACK]
+        packed = self._done[Stage.PACK]
         manifest = publish(
             self._out,
             packed,
-            hashes=hash_index.files_of(clustered, packed),
-            index=index_bytes(self._workflow.dedupe.rules(), clustered.manifest.rows("clusters")),
+            hashes=hash_index.files_of(packed),
+            index=index_bytes(self._workflow.dedupe.rules(), self._done[Stage.SELECT].manifest.rows("selected")),
             name=self._workflow.name,
             licence=self._workflow.pack.licence,
             downloads=bool(self._workflow.sources.img2dataset),
@@ -303,8 +304,14 @@ class Run:
             self._done[Stage.FETCH].folder,
             captions_listed=self._workflow.select.captions == "list",
         )
-        done = attempt.run(lambda p: pack.expand(p, shards, do_fn), total=rows, unit="samples")
-        return attempt.commit(done, expected=rows)
+        packed = attempt.run(lambda p: pack.expand(p, shards, do_fn), total=rows, unit="samples")
+        rules = self._workflow.dedupe.rules()
+        indexed = attempt.run(
+            lambda p: index_writer.expand(p, selected.paths("selected"), attempt.place, rules=rules, samples=rows),
+            unit="hashes",
+            label="index",
+        )
+        return attempt.commit(merge_done([packed, indexed]), expected=rows)
 
 
 def _embedded_units(out: str) -> list[SourceUnit]:

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+from typing import Final
 
-from filters.near_duplicates import EXACT, NEAR, closest_bits
+from filters.near_duplicates import EXACT, NEAR, DuplicateRules, View, closest_bits
 from schemas.identity import canonical_json
-from schemas.records import Contender, ImageRow, LineageRow, SelectedRow
+from schemas.records import Contender, ImageHashes, ImageRow, LineageRow, SelectedRow
+
+DEFAULT_RULES: Final = DuplicateRules()
 
 
 def selected_row(
-    teller: Contender, losers: Sequence[Contender], *, picture: Contender | None = None, told: Sequence[Contender] = ()
+    teller: Contender,
+    losers: Sequence[Contender],
+    *,
+    picture: Contender | None = None,
+    told: Sequence[Contender] = (),
+    rules: DuplicateRules = DEFAULT_RULES,
 ) -> SelectedRow:
     """Return the sample with the caption and page of ``teller`` and the image of ``picture`` (left out: its own).
 
-    The captions of ``losers`` stay in its metadata as duplicates. Where ``told`` is given, ``captions`` and
-    ``caption_pages`` list the captions of these, which are of the same picture, and the pages they stand on.
+    The captions of ``losers`` stay in its metadata as duplicates; ``rules`` are what they were matched by. Where
+    ``told`` is given, ``captions`` and ``caption_pages`` list the captions of these, which are of the same picture, and
+    the pages they stand on.
     """
     shown = picture or teller
     row, image = teller.screened, shown.image
-    metadata = _metadata(teller, shown, losers)
+    metadata = _metadata(teller, shown, losers, rules)
     if told:
         metadata["captions"] = [other.screened.caption for other in told]
         metadata["caption_pages"] = [other.screened.page_url for other in told]
@@ -44,13 +53,25 @@ def selected_row(
             consent=image.consent,
             licences=row.licences,
         ),
+        hashes=ImageHashes(
+            raw_sha256=image.raw_sha256,
+            phash=image.phash,
+            phash256=image.phash256,
+            clear_bits=image.clear_bits,
+            trimmed_phash=image.trimmed_phash,
+            trimmed_phash256=image.trimmed_phash256,
+            trimmed_clear_bits=image.trimmed_clear_bits,
+            pixels=image.original_width * image.original_height,
+        ),
         staging=image.staging,
         staging_offset=image.staging_offset,
         staging_length=image.staging_length,
     )
 
 
-def _metadata(teller: Contender, shown: Contender, losers: Sequence[Contender]) -> dict[str, object]:
+def _metadata(
+    teller: Contender, shown: Contender, losers: Sequence[Contender], rules: DuplicateRules
+) -> dict[str, object]:
     """Return what the sample's JSON says: only what is the same in every run over the same content.
 
     Every value has one type in every sample. What is a list, or may be absent, stands in ``details`` as JSON text:
@@ -96,7 +117,7 @@ def _metadata(teller: Contender, shown: Contender, losers: Sequence[Contender]) 
                 "cluster": _membership(shown),
                 "consent": [evidence._asdict() for evidence in image.consent],
                 "verdicts": [judged._asdict() for judged in (*row.verdicts, *shown.verdicts)],
-                "duplicates": [_duplicate(loser, image) for loser in losers],
+                "duplicates": [_duplicate(loser, image, rules) for loser in losers],
             }
         ),
     }
@@ -109,9 +130,9 @@ def _membership(contender: Contender) -> dict[str, object]:
     return found
 
 
-def _duplicate(loser: Contender, kept: ImageRow) -> dict[str, object]:
+def _duplicate(loser: Contender, kept: ImageRow, rules: DuplicateRules) -> dict[str, object]:
     """Return a duplicate as the sample's JSON tells it: ``distance`` and ``verify_distance`` are to the kept image."""
-    match, distance, verify_distance = resemblance(loser.image, kept)
+    match, distance, verify_distance = resemblance(loser.image, kept, rules)
     return {
         "candidate_id": loser.screened.candidate_id,
         "url": loser.screened.image_url,
@@ -126,14 +147,17 @@ def _duplicate(loser: Contender, kept: ImageRow) -> dict[str, object]:
     }
 
 
-def resemblance(image: ImageRow, kept: ImageRow) -> tuple[str, int, int]:
-    """Return how ``image`` is a copy of ``kept``: `EXACT` or `NEAR`, and bits of 64 and of 256 between them."""
+def resemblance(image: ImageRow, kept: ImageRow, rules: DuplicateRules) -> tuple[str, int, int]:
+    """Return how ``image`` is a copy of ``kept``: `EXACT` or `NEAR`, and bits of 64 and of 256 between them.
+
+    The bits are those of the closest views that are clear by ``rules``.
+    """
     if image.raw_sha256 == kept.raw_sha256:
         return EXACT, 0, 0
-    return NEAR, *closest_bits(_views(image), _views(kept))
+    return NEAR, *closest_bits(_views(image), _views(kept), rules)
 
 
-def _views(image: ImageRow) -> list[tuple[str, str]]:
+def _views(image: ImageRow) -> list[View]:
     """Return the hashes of the whole picture and, where it has margins, of the picture without them."""
-    trimmed = [(image.trimmed_phash, image.trimmed_phash256)] if image.trimmed_phash else []
-    return [(image.phash, image.phash256), *trimmed]
+    trimmed = (image.trimmed_phash, image.trimmed_phash256, image.trimmed_clear_bits)
+    return [(image.phash, image.phash256, image.clear_bits), *([trimmed] if image.trimmed_phash else [])]

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import apache_beam as beam
 
 from filters.caption_caps import CaptionCap, FirstOfEach, caption_caps
+from filters.near_duplicates import DuplicateRules
 from pipelines import concept_balance
 from pipelines.cluster_winner import choose, contaminated, order_of, over_cap, rank
 from pipelines.concept_counts import SampleTally
@@ -103,10 +104,12 @@ class JoinPartition(beam.DoFn):
 class ChoosePartition(beam.DoFn):
     """Lets the contenders of each cluster of one partition meet, and what is near an evaluation set of each."""
 
-    def __init__(self, place: AttemptPlace, captions: str, *, parts_from: int, onward: Onward, radius: int = 0) -> None:
+    def __init__(
+        self, place: AttemptPlace, captions: str, *, parts_from: int, onward: Onward, rules: DuplicateRules
+    ) -> None:
         self._place = place
         self._captions = captions
-        self._radius = radius
+        self._rules = rules
         self._parts_from = parts_from
         self._onward = onward
 
@@ -124,9 +127,9 @@ class ChoosePartition(beam.DoFn):
         won: list[Chosen] = []
         for cluster in sorted(clusters):
             if cluster in hits:
-                lost += contaminated(clusters[cluster], hits[cluster], self._radius)
+                lost += contaminated(clusters[cluster], hits[cluster], self._rules.radius)
                 continue
-            for settled in choose(clusters[cluster], self._captions):
+            for settled in choose(clusters[cluster], self._captions, self._rules):
                 if isinstance(settled, Chosen):
                     won.append(settled)
                 else:
@@ -243,7 +246,7 @@ def expand(
             rules.select.captions,
             parts_from=partitions,
             onward=onwards[0],
-            radius=evaluation.rules.radius,
+            rules=evaluation.rules,
         )
     ).with_outputs("done", "handles")
     reports = [joined.done, chosen.done]

@@ -168,8 +168,8 @@ class ClusterRow(NamedTuple):
     ``cluster`` is the sha256 of the representative's bytes. ``match`` is unique, exact or near; ``proposed_by`` and
     ``confirmed_by`` name the hashes that said so. ``distance`` (of 64 bits) and ``verify_distance`` (of 256) are to the
     representative. ``size`` counts the images of the cluster. Where an earlier release has the representative,
-    ``released_in`` names the release (its name and the first 8 digits of its root), ``released_key`` the sample that it
-    has of the cluster ("": none), and ``representative_url`` is empty unless this run has the same bytes.
+    ``released_in`` names the release (its name and the first 8 digits of its root), ``released_key`` the sample whose
+    picture it is, and ``representative_url`` is empty unless this run has the same bytes.
     """
 
     image_url: str
@@ -229,20 +229,27 @@ class LineageRow(NamedTuple):
     licences: str = ""
 
 
-class KeptRow(NamedTuple):
-    """A sample's place in the hash index: the content id of its cluster's representative, and its key."""
+class ImageHashes(NamedTuple):
+    """What a sample's picture is found again by, as `ImageRow` has it, and the original's width times height."""
 
-    id: int
-    key: str
+    raw_sha256: str
+    phash: str
+    phash256: str
+    clear_bits: int
+    trimmed_phash: str
+    trimmed_phash256: str
+    trimmed_clear_bits: int
+    pixels: int
 
 
 class SelectedRow(NamedTuple):
-    """One sample to pack: its key, text, metadata (canonical JSON), lineage, and where its image bytes lie."""
+    """One sample to pack: its key, text, metadata (canonical JSON), lineage, hashes, and where its image bytes lie."""
 
     key: str
     caption: str
     metadata: str
     lineage: LineageRow
+    hashes: ImageHashes
     staging: str
     staging_offset: int
     staging_length: int

@@ -284,8 +284,12 @@ def test_a_view_that_says_nothing_new_is_not_looked_up():
 
 
 def test_the_closest_views_of_two_images_are_told_in_bits():
-    assert closest_bits([("00", "0000")], [("01", "000f"), ("07", "0001")]) == (3, 1)
-    assert closest_bits([("00", "0001")], [("07", "0001"), ("01", "0001")]) == (1, 0)
+    one, clear = ("00", "0000", 64), RULES.min_clear_bits
+    assert closest_bits([one], [("01", "000f", 64), ("07", "0001", 64)], RULES) == (3, 1)
+    assert closest_bits([("00", "0001", 64)], [("07", "0001", 64), ("01", "0001", 64)], RULES) == (1, 0)
+    assert closest_bits([one], [("01", "000f", clear), ("00", "0000", clear - 1)], RULES) == (1, 4), "not a plain one"
+    assert closest_bits([one], [("00", "0000", clear - 1), ("01", "000f", clear)], RULES) == (1, 4)
+    assert closest_bits([one], [("07", "0001", 0), ("00", "0000", 0)], RULES) == (3, 1), "of plain ones the whole"
 
 
 two_views = st.tuples(*[st.tuples(st.integers(0, 30), st.integers(0, 120), st.sampled_from([31, 64]))] * 2)

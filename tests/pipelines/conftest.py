@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections import defaultdict
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
 
 from filters.near_duplicates import DuplicateRules
-from pipelines import concept_counts, dataset, hash_index, outcome, pack
+from pipelines import concept_counts, dataset, hash_index, index_writer, outcome, pack
 from pipelines.cluster_winner import choose
 from pipelines.concept_lexicon import NOTHING_ADDED
 from pipelines.ledger import ledger_of
@@ -221,8 +222,18 @@ class _Maker:
         attempt = self.begin(Stage.PACK)
         do_fn = pack.PackShard(attempt.place, self.stages[Stage.FETCH].folder)
         shards = pack.shards_of(self.stages[Stage.SELECT], 1)
-        done = merge_done(done for shard in shards for done in do_fn.process(shard))
-        self.stages[Stage.PACK] = attempt.commit(done)
+        packed = [done for shard in shards for done in do_fn.process(shard)]
+        slices = defaultdict(list)
+        (path,) = self.stages[Stage.SELECT].paths("selected")
+        for output in index_writer.SpreadSamples(attempt.place, DuplicateRules(), len(shards)).process(path):
+            part, piece = output.value
+            slices[output.tag, part].append(piece)
+        writers = {
+            "images": index_writer.WriteImages(attempt.place),
+            "views": index_writer.WriteBand(attempt.place, DuplicateRules()),
+        }
+        indexed = [done for (tag, part), pieces in slices.items() for done in writers[tag].process((part, pieces))]
+        self.stages[Stage.PACK] = attempt.commit(merge_done([*packed, *indexed]))
 
 
 @pytest.fixture
@@ -236,7 +247,7 @@ def output(tmp_path, screened, image, cluster):
     manifest = dataset.publish(
         maker.out,
         maker.stages[Stage.PACK],
-        hashes=hash_index.files_of(maker.stages[Stage.DEDUPE], maker.stages[Stage.PACK]),
+        hashes=hash_index.files_of(maker.stages[Stage.PACK]),
         index=hash_index.index_bytes(DuplicateRules(), 2),
         name="작은 모음",
         licence="apache-2.0",

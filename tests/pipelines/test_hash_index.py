@@ -38,9 +38,8 @@ def test_a_release_is_found_with_its_name_and_what_identifies_it(output):
     (found,) = find_released([dataset(output) + "/"], RULES, "/elsewhere")
     assert found.label == f"작은 모음 {output.manifest.root[:8]}"
     assert (found.made.rules, found.made.prefix_bits, found.made.id_bits) == (RULES, 0, 0)
-    assert [path.removeprefix(dataset(output)) for path in found.kept] == [
-        f"/hashes/kept-0000{n}.parquet" for n in (0, 1)
-    ]
+    assert found.images == {0: f"{dataset(output)}/hashes/images-00000.parquet"}
+    assert sorted(found.bands) == [(0, 0), (1, 0), (2, 0)]
     assert found.identity[:2] == ["작은 모음", output.manifest.root]
     hashes = {file.path: file.sha256 for file in output.manifest.files if file.path.startswith("hashes/")}
     assert dict(found.identity[2]) == hashes
@@ -53,10 +52,10 @@ def test_a_release_is_found_with_its_name_and_what_identifies_it(output):
         (lambda folder: shutil.rmtree(folder), "is no dataset"),
         (lambda folder: (folder / "manifest.json").write_text("{}"), "is not one of harubang's"),
         (lambda folder: (folder / "hashes" / "index.json").write_text("{"), "is not one of harubang's"),
-        (lambda folder: (folder / "hashes" / "kept-00000.parquet").unlink(), "kept-00000.parquet is missing"),
-        (lambda folder: (folder / "hashes" / "kept-00001.parquet").write_bytes(b""), "kept-00001.parquet is missing"),
+        (lambda folder: (folder / "hashes" / "images-00000.parquet").unlink(), "images-00000.parquet is missing"),
+        (lambda folder: (folder / "hashes" / "band=1" / "00000.parquet").write_bytes(b""), "00000.parquet is missing"),
         (lambda folder: rewrite(folder / "manifest.json", DatasetManifest, files=[]), "carries no hashes/index.json"),
-        (lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, version=0), "of version 0, not 1"),
+        (lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, version=0), "of version 0, not 2"),
         (
             lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, rules=DuplicateRules(radius=5)),
             "was made with dedupe.radius 5, not 6",
@@ -77,14 +76,8 @@ def test_a_run_is_not_held_against_itself(output):
 
 
 def test_files_are_named_by_what_is_looked_up_in_them():
-    parts = [
-        Part(table, number, "x", 1, "", 1) for table, number in (("bands", 2 << 16 | 5), ("hashed", 7), ("kept", 0))
-    ]
-    assert [published(part) for part in parts] == [
-        "hashes/band=2/00005.parquet",
-        "hashes/images-00007.parquet",
-        "hashes/kept-00000.parquet",
-    ]
+    parts = [Part(table, number, "x", 1, "", 1) for table, number in (("bands", 2 << 16 | 5), ("hashed", 7))]
+    assert [published(part) for part in parts] == ["hashes/band=2/00005.parquet", "hashes/images-00007.parquet"]
 
 
 def test_the_bands_of_a_radius_are_the_same_for_every_release():

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.near_duplicates import content_ids
 from pipelines import pack
 from pipelines.pack import PackShard, Shard, ShardWriter, Span, parquet_schema, plan_shards, read_span, shards_of
 from pipelines.parts import ROWS_PER_GROUP, AttemptPlace, read_rows, write_part
@@ -17,7 +16,7 @@ from pipelines.runner import make_pipeline, parse_options
 from pipelines.stage import Committed, StageManifest
 from pipelines.storage import ContentFile
 from schemas.identity import canonical_json, sha256_hex
-from schemas.records import KeptRow, LineageRow, SelectedRow
+from schemas.records import ImageHashes, LineageRow, SelectedRow
 
 JPEG = b"\xff\xd8 not quite a picture \xff\xd9"
 
@@ -37,8 +36,11 @@ def sample(number, *, jpeg=JPEG, caption="", offset=0):
         "cluster": f"{number % 256:02x}" + "0" * 62,
         "page_title": "제주",
     }
+    hashes = ImageHashes(sha256_hex(caption.encode()), "8" * 16, "4" * 64, 60, "", "", 0, 120_000)
     lineage = LineageRow(key, "warc", "/a.warc", 17, "d", "", "http://a.test/", metadata["url"], "", "", 200, "", [])
-    return SelectedRow(key, caption, canonical_json(metadata), lineage, "attempt-1/staging.tar", offset, len(jpeg))
+    return SelectedRow(
+        key, caption, canonical_json(metadata), lineage, hashes, "attempt-1/staging.tar", offset, len(jpeg)
+    )
 
 
 # Planning
@@ -199,16 +201,12 @@ def test_a_shard_is_packed_with_its_twin_and_its_lineage(tmp_path, staged):
         ("shards", 1, 2),
         ("parquet", 1, 2),
         ("lineage", 1, 2),
-        ("kept", 1, 2),
     ]
     assert dict(done.tallies) == {"in": 2, "keep": 2}
     paths = {part.table: tmp_path / "stages" / "pack-1" / part.path for part in done.parts}
     with tarfile.open(paths["shards"]) as archive:
         assert [archive.extractfile(m).read() for m in archive if m.name.endswith(".jpg")] == jpegs[2:4]
     assert [row.key for row in read_rows(str(paths["lineage"]), LineageRow)] == [f"{n:032x}" for n in (2, 3)]
-    clusters = content_ids([f"{n:02x}" + "0" * 62 for n in (2, 3)]).tolist()
-    kept = [KeptRow(identity, f"{n:032x}") for n, identity in zip((2, 3), clusters, strict=True)]
-    assert list(read_rows(str(paths["kept"]), KeptRow)) == kept
 
 
 def test_a_staging_file_that_ends_early_is_an_error_and_leaves_nothing(tmp_path, staged):

@@ -24,6 +24,7 @@ from pipelines import (
     dedupe,
     extract,
     fetch,
+    index_writer,
     pack,
     released,
     saved,
@@ -63,7 +64,7 @@ from schemas.records import CandidateRow, EvaluationHit, PageRow
 
 PLACE = AttemptPlace("/out/stages/x-1", "attempt-1")
 MADE = HashIndex(rules=DuplicateRules(), prefix_bits=0, id_bits=0)
-RELEASES = [Released("x 12345678", MADE, {0: "/x/images"}, {(0, 0): "/x/band"}, ["/x/kept"], ["x"])]
+RELEASES = [Released("x 12345678", MADE, {0: "/x/images"}, {(0, 0): "/x/band"}, ["x"])]
 MATCHING = dedupe.Matching(DuplicateRules(), 10, RELEASES)
 DO_FNS = [
     crawl.CrawlPartition(PLACE, Network(allow_loopback=True), round_number=1),
@@ -73,14 +74,12 @@ DO_FNS = [
     dedupe.SpreadViews(PLACE, MATCHING),
     dedupe.SpreadComponents(PLACE, 8, "/out/labels"),
     dedupe.FollowLeaders(PLACE, MATCHING),
-    dedupe.SearchBucket(PLACE, MATCHING),
+    dedupe.SearchBucket(MATCHING),
     dedupe.JoinEdges(),
     dedupe.WriteLabels(PLACE),
     dedupe.ExplainPartition(PLACE, MATCHING),
-    dedupe.WriteIndex(PLACE),
-    released.SearchReleased(PLACE, DuplicateRules(), RELEASES),
-    released.FindRoots(RELEASES),
-    released.SpreadKept(PLACE, RELEASES),
+    released.SearchReleased(DuplicateRules(), RELEASES),
+    released.FindSame(RELEASES),
     released.SpreadReleased(PLACE, 8, "/out/labels", RELEASES),
     extract.ExtractUnit(PLACE, agent="harubang"),
     fetch.RegroupWanted(Exchange("/out/x", fetch.Wanted, fetch.by_host, 8)),
@@ -89,6 +88,9 @@ DO_FNS = [
     ),
     fetch.ReadPartition(PLACE, ImageSettings(), first=8),
     pack.PackShard(PLACE, "/out/stages/fetch-1"),
+    index_writer.SpreadSamples(PLACE, DuplicateRules(), 9),
+    index_writer.WriteImages(PLACE),
+    index_writer.WriteBand(PLACE, DuplicateRules()),
     screen.Regroup(Exchange("/out/x", CandidateRow, screen.by_candidate, 8), source="screened"),
     screen.ScreenPartition(PLACE, screen.ScreenRules(CaptionRules(), CaptionSafety()), ["/out/counts"]),
     select.JoinPartition(
@@ -97,7 +99,9 @@ DO_FNS = [
         Exchange("/out/x", select.Contender, select.by_cluster, 8),
         Exchange("/out/x", EvaluationHit, decontaminate.by_hit_cluster, 8),
     ),
-    select.ChoosePartition(PLACE, "best", parts_from=8, onward=partial(select.in_key_order, partitions=8)),
+    select.ChoosePartition(
+        PLACE, "best", parts_from=8, onward=partial(select.in_key_order, partitions=8), rules=DuplicateRules()
+    ),
     select.CapPartition(
         PLACE,
         caption_caps(max_same=1, max_near=None)[0],
