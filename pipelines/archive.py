@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import BinaryIO, NamedTuple
 
+from filters.caption_safety import withheld
 from pipelines import saved, storage
 from pipelines.parts import AttemptPlace, Done, Part, Tally, read_rows, write_part
 from pipelines.refusals import Refusals, RefusedVisit, write_refusals
@@ -92,7 +93,7 @@ class _Chunk:
                 fetched_at=page.fetched_at,
                 address=page.address,
                 status=page.status or 200,
-                headers=page.headers,
+                headers=[(name, withheld(value)) for name, value in page.headers],
                 body=page.body,
             )
             row = row._replace(source_offset=offset)

@@ -38,7 +38,7 @@ from schemas.identity import partition_of, sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import PageRow
 
-VERSION = 5
+VERSION = 6
 """Grows with every change of what a crawl visits or archives."""
 
 PARTITIONS = 16
@@ -103,7 +103,8 @@ def _read_page(fetched: Fetched, agent: str) -> Crawled:
     if kind and "html" not in kind.lower():
         return _passed(fetched, NO_REASON, f"not HTML but {kind[:80]}")
     decoded = decode_page(fetched.body, kind)
-    if decoded is not None and holds_forbidden(decoded.text):
+    # Of what cannot be decoded, digits at least can be read.
+    if holds_forbidden(decoded.text if decoded is not None else fetched.body.decode("latin-1")):
         return _passed(fetched, Reason.PAGE_IDENTIFIER, "the page shows a resident number")
     page = harvest(decoded.text, fetched.final_url) if decoded is not None else None
     if page is None:

@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 import io
 
 import pytest
@@ -161,3 +162,14 @@ def test_an_earlier_page_that_is_not_in_its_archive_is_visited(tmp_path, damage)
     with Archive(AttemptPlace(str(tmp_path / "new"), "attempt-1"), NUMBER, URLS[:3]) as archive:
         archive.take_over([earlier_of(tmp_path / "old", done)], 5)
         assert archive.missing == ([URLS[0], URLS[2]] if damage == "gone" else [URLS[2]])
+
+
+def test_a_header_with_a_resident_number_is_archived_without_it(tmp_path):
+    number = "900101-1234567"  # made up: the check digit does not fit
+    one = visit(URLS[0], b"<p>")
+    page = one.page._replace(headers=(("Content-Type", "text/html"), ("Set-Cookie", f"who={number}; Path=/")))
+    done = crawl(tmp_path, one._replace(page=page), wanted=URLS[:1])
+    (warc,) = (tmp_path / part.path for part in done.parts if part.table == "warc")
+    written = gzip.decompress(warc.read_bytes())
+    assert "Set-Cookie: who=[주민등록번호]; Path=/".encode() in written
+    assert number.encode() not in written

@@ -253,3 +253,25 @@ def test_pages_and_hosts_on_an_opt_out_list_are_not_asked_for_and_have_a_row(tmp
     }
     assert "a.kr/1" not in server.requests
     assert not [asked for asked in server.requests if "b.kr" in asked]
+
+
+def test_no_resident_number_is_archived_nor_written_whatever_hides_it(tmp_path, attempt):
+    number = "900101-1234567"  # made up: the check digit does not fit
+    routes = {
+        "a.kr/": reply(200, b"<a href=/noise>n</a><a href=/to>t</a><a href=/tag>r</a>", "Content-Type: text/html"),
+        "a.kr/noise": reply(200, bytes(range(128, 256)) * 20 + f" {number}".encode(), "Content-Type: text/html"),
+        "a.kr/to": redirect(f"/{number}"),
+        "a.kr/tag": reply(200, b"<p>", "Content-Type: text/html", f"X-Robots-Tag: noai, {number}"),
+    }
+    with serving(routes) as server:
+        _, rows = crawled(attempt, Crawl(seeds=("http://a.kr/",), depth=1), server)
+    assert {url.removeprefix("http://a.kr/"): row.reason for url, row in rows.items()} == {
+        "": "",
+        "noise": Reason.PAGE_IDENTIFIER,
+        "to": Reason.REDIRECT_REFUSED,
+        "tag": Reason.PAGE_OPTED_OUT,
+    }
+    assert f"a.kr/{number}" not in server.requests
+    assert number not in repr(rows)
+    for path in tmp_path.rglob("*.*"):
+        assert number.encode() not in path.read_bytes()

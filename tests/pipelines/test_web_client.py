@@ -275,6 +275,7 @@ HOSTILE = {
     "a redirect to NAT64 loopback": (redirect("http://[64:ff9b::7f00:1]/"), Reason.ADDRESS_REFUSED),
     "a redirect to a private address": (redirect("http://192.168.0.1/"), Reason.ADDRESS_REFUSED),
     "a redirect to full-width digits": (redirect("http://１６９.２５４.１６９.２５４/"), Reason.ADDRESS_REFUSED),
+    "a redirect to a resident number": (redirect("/900101-1234567.jpg"), Reason.REDIRECT_REFUSED),
     "a redirect to this network": (redirect("http://0.0.0.0/"), Reason.ADDRESS_REFUSED),
     "a redirect with a header break": (redirect("/y\r\nX-Robots-Tag:noai"), Reason.OPTED_OUT),
 }

@@ -37,12 +37,8 @@ OF_IMAGES = {
     Reason.IMAGE_FORMAT_REFUSED,
     Reason.IMAGE_TOO_MANY_PIXELS,
     Reason.IMAGE_UNDECODABLE,
-    Reason.OPTED_OUT,  # some files of the corpora carry content credentials that are damaged, and so refuse
-    Reason.BODY_TOO_LARGE,
     Reason.HTTP_STATUS,  # a damaged page points to what is not there
     Reason.ROBOTS_UNREACHABLE,  # or to a site that speaks TLS, which this one does not
-    Reason.CONNECTION_FAILED,
-    Reason.HOST_SET_ASIDE,
 }
 OF_PAGES = {"", Reason.PAGE_UNDECODABLE, Reason.PAGE_OPTED_OUT, Reason.PAGE_IDENTIFIER, Reason.BODY_INVALID}
 
