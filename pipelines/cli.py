@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,13 +50,21 @@ def cli() -> None:
 @_OUT
 @_SET
 @_RETRY
+@click.option("--json-log", is_flag=True, help="Say on standard error what DIR/log/ gets, in place of progress.")
 @click.argument("beam_options", nargs=-1, type=click.UNPROCESSED)
-def run(workflow: str, out: str, overrides: Sequence[str], retry_failed: bool, beam_options: Sequence[str]) -> None:
+def run(
+    workflow: str,
+    out: str,
+    overrides: Sequence[str],
+    retry_failed: bool,
+    json_log: bool,
+    beam_options: Sequence[str],
+) -> None:
     """Run WORKFLOW into DIR. Stages that are committed are skipped. Beam's own options follow ``--``."""
     options = parse_options(beam_options)
     storage.check_output(out)
     loaded = load_workflow(workflow, overrides)
-    task = Run(loaded, out, options, retry_failed=retry_failed)
+    task = Run(loaded, out, options, retry_failed=retry_failed, log_to=sys.stderr if json_log else None)
     task.plan()
     with locked(out) as lease:
         manifest = task.execute(lease)
@@ -81,7 +90,7 @@ def plan(workflow: str, out: str, overrides: Sequence[str], retry_failed: bool) 
 @_AS_JSON
 def status(folder: str, as_json: bool) -> None:
     """Show the stages of the run in DIR: state, counts, progress."""
-    found = run_status(folder)
+    found = run_status(folder, time.time())
     if as_json:
         _say_json(found)
         return
@@ -91,8 +100,19 @@ def status(folder: str, as_json: bool) -> None:
 
 
 def _progress(stage: StageStatus) -> str:
-    before = f" ({stage.reused:,} done before)" if stage.reused else ""
-    return f"{stage.done:,} done{before}" if stage.done else ""
+    if not stage.job:
+        return f"{stage.done:,} done" if stage.done else ""
+    text = f"{stage.job}: {_of(stage.done, stage.total)} {stage.unit}"
+    if stage.reused:
+        text += f" ({stage.reused:,} done before)"
+    text += f"  {_of(stage.partitions, stage.of_partitions)} partitions"
+    if stage.rate is not None:
+        text += f"  {stage.rate:,.1f}/s"
+    return text + (f"  {stage.seconds_left:,.0f} s left" if stage.seconds_left is not None else "")
+
+
+def _of(number: int, total: int | None) -> str:
+    return f"{number:,}" if total is None else f"{number:,}/{total:,}"
 
 
 @cli.command()

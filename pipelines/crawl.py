@@ -32,6 +32,7 @@ from pipelines.refusals import refused_before
 from pipelines.sitemap import parse_sitemap
 from pipelines.stage import Attempt, Committed, merge_done
 from pipelines.suppression_list import NOTHING_LISTED, ListFile
+from pipelines.unit_of_work import reported
 from pipelines.web_client import OPT_OUTS, Fetched, WebClient, heard
 from pipelines.workflow import Crawl
 from schemas.identity import partition_of, sha256_hex
@@ -174,6 +175,7 @@ class CrawlPartition(beam.DoFn):
         self._round = round_number
         self._earlier = [EarlierCrawl.of(stage, PARTITIONS) for stage in earlier]
 
+    @reported("crawl")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
         """Fetch, archive, and report the round's parts of this partition."""
         partition, slices = element
@@ -186,7 +188,7 @@ class CrawlPartition(beam.DoFn):
             notes.reuse(archive.reused)
             if archive.missing:
                 asyncio.run(self._visit_all(visits, archive, notes))
-            notes.flush()
+            notes.finish()
             done = archive.done()
             found = {
                 Visit(visits[link.page_url].depth + link.deeper, link.url, link.sitemap) for link in archive.links()
@@ -259,7 +261,7 @@ def run_crawl(
             earlier=earlier,
             refused=refused_before(attempt.plan.root),
         )
-        reports.append(_run_round(attempt, frontier, do_fn, label=f"crawl-{len(reports)}", total=len(seen)))
+        reports.append(_run_round(attempt, frontier, do_fn, label=f"crawl-{len(reports)}"))
         found: set[Visit] = set()
         for part in reports[-1].parts:
             if part.table == "next":
@@ -268,7 +270,7 @@ def run_crawl(
     return merge_done(reports)
 
 
-def _run_round(attempt: Attempt, visits: list[Visit], do_fn: CrawlPartition, *, label: str, total: int) -> Done:
+def _run_round(attempt: Attempt, visits: list[Visit], do_fn: CrawlPartition, *, label: str) -> Done:
     by_partition: dict[int, list[NamedTuple]] = {}
     for visit in visits:
         by_partition.setdefault(partition_of(host_of(visit.url), PARTITIONS), []).append(visit)
@@ -279,4 +281,4 @@ def _run_round(attempt: Attempt, visits: list[Visit], do_fn: CrawlPartition, *, 
         done: beam.PCollection[Done] = grouped | "visit" >> beam.ParDo(do_fn)
         return done
 
-    return attempt.run(expand, total=total, unit="pages", label=label)
+    return attempt.run(expand, total=len(visits), unit="pages", partitions=len(handles), label=label)

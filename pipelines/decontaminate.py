@@ -27,6 +27,7 @@ from pipelines.exchange import Exchange, Slice
 from pipelines.parts import AttemptPlace, Done, read_batches, write_part
 from pipelines.progress import ProgressNotes
 from pipelines.stage import Attempt
+from pipelines.unit_of_work import reported
 from schemas.arrow import arrow_schema
 from schemas.reasons import Outcome
 from schemas.records import EvaluationCaption, EvaluationHit, EvaluationImage
@@ -116,6 +117,7 @@ class ReadEvaluation(DecodingDoFn):
         super().__init__(settings)
         self._place = place
 
+    @reported("evaluation")
     def process(self, unit: Unit) -> Iterator[Done]:
         """Write the images and the captions of one unit."""
         notes = ProgressNotes(self._place.path)
@@ -127,7 +129,7 @@ class ReadEvaluation(DecodingDoFn):
             images = [row for row in chunk if isinstance(row, EvaluationImage)]
             captions = [row for row in chunk if isinstance(row, EvaluationCaption)]
             notes.advance(len(images))
-            notes.flush()
+            notes.finish()
             yield Done(
                 [
                     write_part(self._place, IMAGES, number, EvaluationImage, images),

@@ -57,6 +57,7 @@ from pipelines.released import (
     read_labels,
 )
 from pipelines.stage import Attempt, merge_done, outcome_tallies
+from pipelines.unit_of_work import reported
 from schemas.reasons import NO_REASON, Outcome
 
 VERSION = 5
@@ -224,6 +225,7 @@ class WriteLabels(beam.DoFn):
     def __init__(self, place: AttemptPlace) -> None:
         self._place = place
 
+    @reported("labels")
     def process(self, forest: Forest) -> Iterator[Done]:
         """Write one part of labels."""
         nodes, roots = labels(forest)
@@ -237,6 +239,7 @@ class ExplainPartition(beam.DoFn):
         self._place = place
         self._matching = matching
 
+    @reported("explain")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
         """Write one part of clusters."""
         partition, slices = element
@@ -251,7 +254,7 @@ class ExplainPartition(beam.DoFn):
         part = write_table(self._place, "clusters", partition, cluster_table(table, found, released))
         notes = ProgressNotes(self._place.path)
         notes.advance(part.rows)
-        notes.flush()
+        notes.finish()
         yield Done([part], outcome_tallies({(Outcome.KEEP, NO_REASON): part.rows}))
 
 
@@ -273,7 +276,10 @@ def run_dedupe(attempt: Attempt, paths: list[str], matching: Matching) -> Done:
     labels_path = next(part.path for part in joined.parts if part.table == LABELS)
     labels_path = storage.join(attempt.place.folder, labels_path)
     explained = attempt.run(
-        lambda p: _explain(p, paths, attempt.place, matching, labels_path), total=matching.images, unit="images"
+        lambda p: _explain(p, paths, attempt.place, matching, labels_path),
+        total=matching.images,
+        unit="images",
+        partitions=partitions_for(matching.images),
     )
     return merge_done([joined, explained])
 

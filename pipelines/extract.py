@@ -28,6 +28,7 @@ from pipelines.parts import AttemptPlace, Done, PartWriter, Tally
 from pipelines.parts import read_rows as read_part
 from pipelines.progress import ProgressNotes
 from pipelines.stage import outcome_tallies
+from pipelines.unit_of_work import reported
 from pipelines.warc import BrokenRecord, PageRecord, PassedRecord, read_pages
 from schemas.identity import candidate_id, fingerprint
 from schemas.reasons import NO_REASON, Outcome, Reason
@@ -299,6 +300,7 @@ class ExtractUnit(beam.DoFn):
         self._place = place
         self._agent = agent
 
+    @reported("extract")
     def process(self, element: tuple[int, SourceUnit]) -> Iterator[Done]:
         """Read one unit and report its parts and books."""
         number, unit = element
@@ -320,7 +322,7 @@ class ExtractUnit(beam.DoFn):
                     books[Outcome.DROP if row.reason else Outcome.KEEP, row.reason] += 1
                     notes.advance()
             parts = [candidates.publish("candidates", number), page_rows.publish("pages", number)]
-        notes.flush()
+        notes.finish()
         tallies = outcome_tallies(books)
         tallies += [Tally(f"pages:{outcome}", times) for outcome, times in sorted(pages.items())]
         yield Done(parts, tallies)

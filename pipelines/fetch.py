@@ -30,6 +30,7 @@ from pipelines.stage import Committed
 from pipelines.staging import EarlierRow, Staging
 from pipelines.stored_image import ImageReader
 from pipelines.suppression_list import NOTHING_LISTED, ListFile
+from pipelines.unit_of_work import reported
 from pipelines.web_client import Fetched, WebClient, heard, listed
 from schemas.identity import sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
@@ -220,7 +221,7 @@ class _StagingDoFn(DecodingDoFn):
         if staging.missing:
             self._loop.run_until_complete(work(self._pool, staging, notes))
             self._loop.run_until_complete(staging.save())
-        notes.flush()
+        notes.finish()
         yield from staging.done()
 
 
@@ -243,6 +244,7 @@ class FetchPartition(_StagingDoFn):
         self._network = network
         self._there = there
 
+    @reported("fetch")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
         """Yield the report, tagged "done", and the handles of images that are there already."""
         partition, slices = element
@@ -276,6 +278,7 @@ class ReadPartition(_StagingDoFn):
         super().__init__(place, settings, opt_outs)
         self._first = first
 
+    @reported("read")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
         """Yield the report."""
         partition, slices = element

@@ -10,6 +10,7 @@ from filters.caption_safety import withheld
 from filters.suppression import SuppressionTable
 from pipelines.decoded import Decoded
 from pipelines.staging import Staging
+from pipelines.unit_of_work import count
 from pipelines.web_client import Fetched, listed_consent, refusal_to_keep
 from schemas.reasons import NO_REASON, Outcome
 from schemas.records import Consent, ImageRow
@@ -72,6 +73,8 @@ async def stage_row(fetched: Fetched, decoded: Decoded | None, staging: Staging)
     """Add the row of one URL, and its image where nothing refuses it."""
     if fetched.reason and decoded is not None:  # refused for what it is: nothing of it is kept but its name
         decoded = Decoded(reason=fetched.reason, raw_sha256=decoded.raw_sha256, raw_format=decoded.raw_format)
+    count("image_bytes", len(fetched.body))
+    count("images_decoded", 0 if decoded is None or decoded.reason else 1)
     jpeg = decoded.jpeg if decoded is not None else b""
     await staging.add(image_row(fetched, decoded), jpeg, refusal_to_keep(fetched))
 

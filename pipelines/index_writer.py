@@ -23,6 +23,7 @@ from pipelines.hash_index import (
     prefix_bits,
 )
 from pipelines.parts import AttemptPlace, Done
+from pipelines.unit_of_work import reported
 
 
 class SpreadSamples(beam.DoFn):
@@ -54,6 +55,7 @@ class WriteImages(beam.DoFn):
     def __init__(self, place: AttemptPlace) -> None:
         self._place = place
 
+    @reported("index images")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
         """Write the file."""
         part, slices = element
@@ -71,6 +73,7 @@ class WriteBand(beam.DoFn):
         self._place = place
         self._rules = rules
 
+    @reported("index bands")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
         """Write the file."""
         part, slices = element

@@ -21,6 +21,7 @@ from pipelines.parts import AttemptPlace, Done, PartWriter, read_batches
 from pipelines.progress import ProgressNotes
 from pipelines.stage import Committed, outcome_tallies
 from pipelines.tar import TarWriter
+from pipelines.unit_of_work import reported
 from schemas.arrow import from_table
 from schemas.reasons import NO_REASON, Outcome
 from schemas.records import LineageRow, SelectedRow
@@ -164,6 +165,7 @@ class PackShard(beam.DoFn):
         self._staging = staging_folder
         self._captions_listed = captions_listed
 
+    @reported("pack")
     def process(self, shard: Shard) -> Iterator[Done]:
         """Write the shard's files and report them."""
         notes = ProgressNotes(self._place.path)
@@ -184,7 +186,7 @@ class PackShard(beam.DoFn):
             files = (("shards", tar.publish(stem, ".tar")), ("parquet", parquet.publish(stem, ".parquet")))
             parts = [self._place.part(table, shard.number, file, writer.samples) for table, file in files]
             parts.append(lineage.publish("lineage", shard.number))
-        notes.flush()
+        notes.finish()
         yield Done(parts, outcome_tallies({(Outcome.KEEP, NO_REASON): writer.samples}))
 
 

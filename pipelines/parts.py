@@ -39,11 +39,27 @@ class Tally(NamedTuple):
     number: int
 
 
+class Work(NamedTuple):
+    """How a unit of work went, for the log: its step of the job and partition, when it ended and how long it took.
+
+    Times are in milliseconds, ``ended`` since 1970. ``rows`` and ``sizes`` (bytes) are of what it wrote, by table.
+    """
+
+    step: str
+    partition: int
+    ended: int
+    took: int
+    rows: list[Tally]
+    sizes: list[Tally]
+    tallies: list[Tally]
+
+
 class Done(NamedTuple):
-    """What one unit of work reports: the files it wrote and its account."""
+    """What one unit of work reports: the files it wrote, its account, and how it went, which is only for the log."""
 
     parts: list[Part]
     tallies: list[Tally]
+    work: tuple[Work, ...] = ()
 
 
 coders.register(Done)

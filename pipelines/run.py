@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -40,9 +41,11 @@ from pipelines.lock import Lease
 from pipelines.plan import RunPlan, find_sources, plan_run, retries_after
 from pipelines.refusals import refused_before
 from pipelines.report import write_report
+from pipelines.run_log import RunLog, plain
 from pipelines.runner import check_path
 from pipelines.stage import Attempt, Committed, StagePlan, committed, earlier_stages, merge_done, new_attempt
 from pipelines.suppression_list import ListFile, compile_list
+from pipelines.unit_of_work import by_table
 from pipelines.workflow import Crawl, Workflow, as_plain
 from schemas.reasons import Outcome, Stage
 from schemas.records import ClusterRow, ImageRow, ScreenedRow
@@ -93,11 +96,20 @@ def recorded_run(out: str) -> RunRecord:
 class Run:
     """One run of a workflow into an output folder."""
 
-    def __init__(self, workflow: Workflow, out: str, options: PipelineOptions, *, retry_failed: bool = False) -> None:
+    def __init__(
+        self,
+        workflow: Workflow,
+        out: str,
+        options: PipelineOptions,
+        *,
+        retry_failed: bool = False,
+        log_to: TextIO | None = None,
+    ) -> None:
         self._workflow = workflow
         self._out = out
         self._options = options
         self._retry_failed = retry_failed
+        self._log = RunLog(out, stream=log_to)
         self._network = workflow.network
         self._crawl = workflow.sources.crawl
         self._opt_outs = self._takedowns = ListFile()
@@ -146,7 +158,7 @@ class Run:
         with ExitStack() as stack:
             self._serve_embedded_web(plan, stack)
             for stage in plan.stages:
-                self._done[Stage(stage.stage)] = committed(stage) or self._run_stage(stage, plan)
+                self._done[Stage(stage.stage)] = self._finished(stage, plan)
                 if lease is not None:
                     lease.check()
                 if stage.stage == Stage.SELECT:
@@ -166,7 +178,30 @@ class Run:
             version=record.harubang,
         )
         write_report(self._out, self._workflow.name, self._done, manifest, concepts)
+        self._log.add("published", {"root": manifest.root, "samples": manifest.ledger.kept})
+        self._log.write_if_possible()
         return manifest
+
+    def _finished(self, stage: StagePlan, plan: RunPlan) -> Committed:
+        """Return a stage once it is committed, and log what became of it."""
+        named = {"stage": stage.stage, "fingerprint": stage.fingerprint}
+        began = time.monotonic()
+        found = committed(stage)
+        event = "skipped"
+        try:
+            if found is None:
+                found, event = self._run_stage(stage, plan), "committed"
+        except BaseException as error:
+            why = str(error) or type(error).__name__
+            self._log.add("failed", {**named, "seconds": _since(began), "error": why})
+            self._log.write_if_possible()
+            raise
+        parts, tallies = found.manifest.parts, found.manifest.tallies
+        rows, sizes = by_table(parts, lambda part: part.rows), by_table(parts, lambda part: part.size)
+        wrote = {"rows": plain(rows), "bytes": plain(sizes), "counts": tallies}
+        self._log.add(event, {**named, "seconds": _since(began), **wrote})
+        self._log.write_if_possible()
+        return found
 
     def _compile_lists(self) -> None:
         radius = self._workflow.dedupe.radius
@@ -203,7 +238,7 @@ class Run:
             Stage.SELECT: self._run_select,
             Stage.PACK: self._run_pack,
         }
-        return steps[Stage(stage.stage)](new_attempt(stage, self._options), plan)
+        return steps[Stage(stage.stage)](new_attempt(stage, self._options, self._log), plan)
 
     def _check_network(self) -> None:
         refusal = self._network.refusal()
@@ -225,7 +260,9 @@ class Run:
             units += [SourceUnit("crawl", path, 0) for path in crawled.paths("warc")]
             units += [SourceUnit("pages", path, 0) for path in crawled.paths("pages")]
         do_fn = extract.ExtractUnit(attempt.place, agent=self._network.agent)
-        return attempt.commit(attempt.run(lambda p: extract.expand(p, units, do_fn), unit="candidates"))
+        return attempt.commit(
+            attempt.run(lambda p: extract.expand(p, units, do_fn), unit="candidates", partitions=len(units))
+        )
 
     def _run_screen(self, attempt: Attempt, plan: RunPlan) -> Committed:
         extracted = self._done[Stage.EXTRACT]
@@ -255,6 +292,7 @@ class Run:
             ),
             total=kept,
             unit="images",
+            partitions=partitions_for(kept),
         )
         return attempt.commit(done)
 
@@ -291,6 +329,7 @@ class Run:
             ),
             total=rows,
             unit="candidates",
+            partitions=partitions_for(rows),
         )
         return attempt.commit(merge_done([read, done]), expected=rows)
 
@@ -304,7 +343,9 @@ class Run:
             self._done[Stage.FETCH].folder,
             captions_listed=self._workflow.select.captions == "list",
         )
-        packed = attempt.run(lambda p: pack.expand(p, shards, do_fn), total=rows, unit="samples")
+        packed = attempt.run(
+            lambda p: pack.expand(p, shards, do_fn), total=rows, unit="samples", partitions=len(shards)
+        )
         rules = self._workflow.dedupe.rules()
         indexed = attempt.run(
             lambda p: index_writer.expand(p, selected.paths("selected"), attempt.place, rules=rules, samples=rows),
@@ -312,6 +353,10 @@ class Run:
             label="index",
         )
         return attempt.commit(merge_done([packed, indexed]), expected=rows)
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 3)
 
 
 def _embedded_units(out: str) -> list[SourceUnit]:

@@ -26,6 +26,7 @@ from pipelines.parts import AttemptPlace, Done, PartWriter, read_rows
 from pipelines.progress import ProgressNotes
 from pipelines.stage import Attempt, merge_done, outcome_tallies
 from pipelines.text_counts import CorpusCounts
+from pipelines.unit_of_work import reported
 from schemas.reasons import Outcome, Reason
 from schemas.records import CandidateRow, ScreenedRow
 
@@ -165,6 +166,7 @@ class ScreenPartition(beam.DoFn):
         gc.collect()
         gc.freeze()
 
+    @reported("screen")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
         """Write the partition's part and report it."""
         partition, slices = element
@@ -176,7 +178,7 @@ class ScreenPartition(beam.DoFn):
                 books[row.outcome, row.reason] += 1
                 notes.advance()
             part = writer.publish("screened", partition)
-        notes.flush()
+        notes.finish()
         yield Done([part], outcome_tallies(books))
 
 
@@ -186,6 +188,7 @@ def run_screen(attempt: Attempt, paths: list[str], rows: int, rules: ScreenRules
     counted = attempt.run(
         lambda p: text_counts.expand(p, paths, attempt.place, partitions),
         unit="texts",
+        partitions=partitions,
         label="count",
     )
     counts = [storage.join(attempt.plan.folder, part.path) for part in counted.parts]
@@ -197,7 +200,7 @@ def run_screen(attempt: Attempt, paths: list[str], rows: int, rules: ScreenRules
         done: beam.PCollection[Done] = group(handles, "group") | "screen" >> beam.ParDo(do_fn)
         return done
 
-    return merge_done([counted, attempt.run(expand, total=rows, unit="captions")])
+    return merge_done([counted, attempt.run(expand, total=rows, unit="captions", partitions=partitions)])
 
 
 def by_candidate(row: CandidateRow) -> str:

@@ -29,6 +29,7 @@ from pipelines.progress import ProgressNotes
 from pipelines.screen import Regroup
 from pipelines.stage import outcome_tallies
 from pipelines.suppression_list import NOTHING_LISTED, ListFile
+from pipelines.unit_of_work import reported
 from pipelines.workflow import Select
 from schemas.identity import partition_of
 from schemas.reasons import Outcome
@@ -74,6 +75,7 @@ class JoinPartition(beam.DoFn):
         self._contenders = contenders
         self._hits = hits
 
+    @reported("decide")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
         """Write the outcomes that are clear; hand the contenders on by cluster."""
         partition, slices = element
@@ -94,7 +96,7 @@ class JoinPartition(beam.DoFn):
             else:
                 outcomes.append(decided)
             notes.advance()
-        notes.flush()
+        notes.finish()
         yield beam.pvalue.TaggedOutput("done", write_outcomes(self._place, partition, outcomes))
         hits = [near[url]._replace(cluster=clusters[url].cluster) for url in sorted(near)]
         for handle in (*self._contenders.write(contenders), *self._hits.write(hits, source=NEAR)):
@@ -113,6 +115,7 @@ class ChoosePartition(beam.DoFn):
         self._parts_from = parts_from
         self._onward = onward
 
+    @reported("choose")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
         """Write the outcomes of those that lose; hand on those that win."""
         partition, slices = element
@@ -147,6 +150,7 @@ class CapPartition(beam.DoFn):
         self._parts_from = parts_from
         self._onward = onward
 
+    @reported("cap")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
         """Write the outcomes of those that are too many, as they come; hand on those that stay."""
         partition, slices = element
@@ -173,6 +177,7 @@ class OrderPartition(beam.DoFn):
         self._added = rules.concepts
         self._parts_from = parts_from
 
+    @reported("order")
     def process(self, element: tuple[int, Iterable[Slice]], counts: Mapping[str, int] | None = None) -> Iterator[Done]:
         """Write one part of selected samples, one of outcomes, and one of how many samples name each concept.
 
@@ -185,9 +190,10 @@ class OrderPartition(beam.DoFn):
         samples = [row.sample for row in rows if row.outcome.outcome == Outcome.KEEP]
         tally = SampleTally(self._added.categories())
         tally.add(sample.metadata for sample in samples)
-        yield write_outcomes(self._place, self._parts_from + partition, [row.outcome for row in rows])
-        yield Done([write_part(self._place, "selected", partition, SelectedRow, samples)], [])
-        yield Done([write_part(self._place, "concepts", partition, ConceptCount, tally.rows())], [])
+        outcomes = write_outcomes(self._place, self._parts_from + partition, [row.outcome for row in rows])
+        selected = write_part(self._place, "selected", partition, SelectedRow, samples)
+        concepts = write_part(self._place, "concepts", partition, ConceptCount, tally.rows())
+        yield Done([selected, *outcomes.parts, concepts], outcomes.tallies)
 
 
 def write_outcomes(place: AttemptPlace, number: int, rows: list[OutcomeRow]) -> Done:

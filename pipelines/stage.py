@@ -9,6 +9,7 @@ unit of work that asks the network lies in ``saved/`` (see `pipelines.saved`) an
 from __future__ import annotations
 
 import secrets
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -22,8 +23,9 @@ from filters.caption_safety import safe_report
 from pipelines import saved, storage
 from pipelines.errors import StageFailed
 from pipelines.network import PACE_FIELDS
-from pipelines.parts import AttemptPlace, Done, Part, Tally
-from pipelines.progress import ProgressLine
+from pipelines.parts import AttemptPlace, Done, Part, Tally, Work
+from pipelines.progress import Job, ProgressLine, begin_job
+from pipelines.run_log import RunLog
 from pipelines.runner import make_pipeline
 from pipelines.s3 import StoreRefused
 from schemas.identity import canonical_json, fingerprint
@@ -186,6 +188,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     plan: StagePlan
     name: str
     options: PipelineOptions
+    log: RunLog | None = None
 
     @property
     def place(self) -> AttemptPlace:
@@ -198,16 +201,24 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         *,
         total: int | None = None,
         unit: str = "rows",
+        partitions: int | None = None,
         label: str = "",
     ) -> Done:
         """Run one Beam job and return what its workers report, parts sorted and tallies summed.
+
+        ``total`` is how many of ``unit`` there are to do, ``partitions`` the most units of work that do them.
 
         Raises:
             StageFailed: the job failed; the message is the first line of its error.
         """
         result = storage.join(self.place.path, f"{label}{_RESULT}")
+        job = Job(label or self.plan.stage, total, unit, partitions, time.time())
+        logged = {"stage": self.plan.stage, "fingerprint": self.plan.fingerprint, "job": job.label}
         try:
-            with ProgressLine(label or self.plan.stage, self.place.path, total=total, unit=unit):
+            begin_job(self.place.path, job)
+            if self.log is not None:
+                self.log.add("started", {**logged, "total": total, "unit": unit, "partitions": partitions})
+            with ProgressLine(job, self.place.path, shown=self.log is None or self.log.stream is None):
                 pipeline = make_pipeline(self.options)
                 reports = expand(pipeline)
                 _ = (
@@ -216,12 +227,16 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
                     | "note" >> beam.ParDo(_WriteReport(result))
                 )
                 pipeline.run().wait_until_finish()
-                return msgspec.json.decode(storage.read_bytes(result), type=Done)
+            done = msgspec.json.decode(storage.read_bytes(result), type=Done)
         except Exception as error:
             where = self._note_traceback(error)
             raise StageFailed(
                 f"{self.plan.stage}: {_last_line(error)}{where}; run the same command to resume"
             ) from error
+        if self.log is not None:
+            self.log.add_work(done.work, logged)
+            self.log.write_if_possible()
+        return done._replace(work=())
 
     def _note_traceback(self, error: Exception) -> str:
         """Write the traceback beside the attempt's files, if the disk lets us, and say where.
@@ -262,9 +277,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         return Committed(folder=self.plan.folder, manifest=manifest)
 
 
-def new_attempt(plan: StagePlan, options: PipelineOptions) -> Attempt:
+def new_attempt(plan: StagePlan, options: PipelineOptions, log: RunLog | None = None) -> Attempt:
     """Return a new try at ``plan``; its name is new, so that a zombie of an older try cannot write into it."""
-    return Attempt(plan=plan, name=f"attempt-{secrets.token_hex(4)}", options=options)
+    return Attempt(plan=plan, name=f"attempt-{secrets.token_hex(4)}", options=options, log=log)
 
 
 def clear_dead_attempts(folder: str, *, keep: str) -> None:
@@ -294,11 +309,14 @@ def merge_done(reports: Iterable[Done]) -> Done:
     """Return the reports as one: parts in a total order, tallies summed."""
     counts: Counter[str] = Counter()
     parts: list[Part] = []
+    work: list[Work] = []
     for report in reports:
         parts.extend(report.parts)
+        work.extend(report.work)
         for tally in report.tallies:
             counts[tally.heading] += tally.number
-    return Done(sorted(set(parts)), [Tally(heading, number) for heading, number in sorted(counts.items())])
+    tallies = [Tally(heading, number) for heading, number in sorted(counts.items())]
+    return Done(sorted(set(parts)), tallies, tuple(sorted(work)))
 
 
 class MergeReports(beam.CombineFn):
@@ -310,7 +328,8 @@ class MergeReports(beam.CombineFn):
 
     def add_input(self, mutable_accumulator: Done, element: Done) -> Done:
         """Add one report."""
-        return Done([*mutable_accumulator.parts, *element.parts], [*mutable_accumulator.tallies, *element.tallies])
+        parts, tallies, work = mutable_accumulator
+        return Done([*parts, *element.parts], [*tallies, *element.tallies], (*work, *element.work))
 
     def merge_accumulators(self, accumulators: Iterable[Done]) -> Done:
         """Merge sets of reports."""

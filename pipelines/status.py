@@ -7,7 +7,7 @@ import msgspec
 from pipelines import storage
 from pipelines.errors import InputRefused
 from pipelines.ledger import Ledger, ledger_of
-from pipelines.progress import Progress, done_so_far
+from pipelines.progress import done_so_far, job_at_work, pace
 from pipelines.run import recorded_run
 from pipelines.stage import Committed, read_manifest
 from schemas.reasons import Stage
@@ -16,15 +16,24 @@ from schemas.reasons import Stage
 class StageStatus(msgspec.Struct, frozen=True):
     """One stage: ``state`` is committed, running (an attempt is there, maybe of a dead run) or waiting.
 
-    ``done`` counts what a running one has finished, ``reused`` how much of it was finished before its last try.
+    The rest is of the job that a running one is at: ``done`` records of ``total``, ``reused`` of them finished before
+    its last try, ``partitions`` finished of at most ``of_partitions``; ``rate`` is in records a second since the job
+    began and ``seconds_left`` what the rest takes at that rate. None: not known.
     """
 
     stage: str
     fingerprint: str
     state: str
     counts: dict[str, int]
-    done: int
-    reused: int
+    done: int = 0
+    reused: int = 0
+    job: str = ""
+    unit: str = ""
+    total: int | None = None
+    partitions: int = 0
+    of_partitions: int | None = None
+    rate: float | None = None
+    seconds_left: float | None = None
 
 
 class RunStatus(msgspec.Struct, frozen=True):
@@ -34,8 +43,8 @@ class RunStatus(msgspec.Struct, frozen=True):
     stages: list[StageStatus]
 
 
-def run_status(out: str) -> RunStatus:
-    """Return the state of the last run in ``out``.
+def run_status(out: str, now: float) -> RunStatus:
+    """Return the state of the last run in ``out`` at the time ``now`` (seconds since 1970). Nothing is written.
 
     Raises:
         InputRefused: ``out`` holds no run.
@@ -47,11 +56,30 @@ def run_status(out: str) -> RunStatus:
         place = storage.join(out, "stages", folder)
         attempts = storage.folders(place, "attempt-") if found is None else {}
         state = "committed" if found is not None else "running" if attempts else "waiting"
-        last = max(attempts, key=lambda name: (attempts[name], name), default=None)
-        progress = done_so_far(storage.join(place, last)) if last is not None else Progress(0, 0)
         counts = found.manifest.tallies if found is not None else {}
-        stages.append(StageStatus(stage, record.fingerprints[stage], state, counts, *progress))
+        status = StageStatus(stage, record.fingerprints[stage], state, counts)
+        last = max(attempts, key=lambda name: (attempts[name], name), default=None)
+        stages.append(status if last is None else _at_work(status, storage.join(place, last), now))
     return RunStatus(str(record.workflow["name"]), stages)
+
+
+def _at_work(status: StageStatus, attempt: str, now: float) -> StageStatus:
+    """Return a running stage's state with how far its last attempt is."""
+    done, reused, partitions = progress = done_so_far(attempt)
+    status = msgspec.structs.replace(status, done=done, reused=reused, partitions=partitions)
+    job = job_at_work(attempt)
+    if job is None:
+        return status
+    rate, left = pace(progress, job.total, now - job.started)
+    return msgspec.structs.replace(
+        status,
+        job=job.label,
+        unit=job.unit,
+        total=job.total,
+        of_partitions=job.partitions,
+        rate=round(rate, 2),
+        seconds_left=None if left is None else round(left, 1),
+    )
 
 
 def committed_at(out: str, folder: str) -> Committed | None:

@@ -22,6 +22,7 @@ from filters.clean import clean
 from filters.page_title import title_parts, title_runs
 from pipelines.exchange import Slice, group, read_slices, write_slices
 from pipelines.parts import AttemptPlace, Done, read_batches, read_rows, write_part
+from pipelines.unit_of_work import reported
 from schemas.records import CandidateRow
 
 Hashes = npt.NDArray[np.int64]
@@ -144,6 +145,7 @@ class CountPartition(beam.DoFn):
     def __init__(self, place: AttemptPlace) -> None:
         self._place = place
 
+    @reported("count")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
         """Write the partition's counts."""
         partition, slices = element

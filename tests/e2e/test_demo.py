@@ -1,6 +1,7 @@
 """The demo's outcome against the table of its cases, each by its name; and the run's own account of itself."""
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -35,6 +36,21 @@ def test_the_books_balance_and_every_reason_is_there(demo, run_harubang):
     assert list(books) == ["candidates", "kept", "dropped", "balanced"]
     assert books["balanced"]
     assert books["candidates"] == books["kept"] + sum(books["dropped"].values())
+
+
+def test_the_log_adds_up_to_the_books(demo):
+    (log,) = (demo / "log").iterdir()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert lines[-1]["event"] == "published"
+    for line in lines[:-1]:
+        units = [unit for unit in lines if unit["event"] == "unit" and unit["stage"] == line["stage"]]
+        if line["event"] == "committed":
+            for account in ("rows", "bytes", "counts"):
+                sums = Counter()
+                for unit in units:
+                    sums.update(unit[account])
+                assert sums == line[account], (line["stage"], account)
+            assert line["seconds"] >= max(unit["seconds"] for unit in units)
 
 
 def test_it_verifies(demo, run_harubang):

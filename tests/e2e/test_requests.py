@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from PIL import Image
 from pipelines import saved
 from pipelines.parts import AttemptPlace, read_rows
 from pipelines.stage import read_manifest
+from pipelines.status import run_status
 from schemas.records import ImageRow, PageRow
 from tests.e2e.conftest import ROOT, root_of
 from tests.loopback_web import HTML, LoopbackWeb
@@ -148,6 +150,7 @@ def test_a_run_killed_again_and_again_asks_for_nothing_that_it_had_saved(
     out = tmp_path / "out"
     asked = Counter()
     reused = 0
+    seen = []  # what `harubang status` said of the run at work
     for ending, deaths in ((("/", *"01234567"), (9, 18)), ((".jpg",), (14, 33, 51))):
         for death in deaths:
             process = started(workflow, "--out", out)
@@ -155,6 +158,7 @@ def test_a_run_killed_again_and_again_asks_for_nothing_that_it_had_saved(
             def kill_at(name, process=process, ending=ending, death=death):
                 done = {n for n in {**asked, **web.asked} if n.endswith(ending) and n in web.routes}
                 if name.endswith(ending) and len(done) >= death:
+                    seen.append(run_status(str(out), time.time()).stages)
                     os.kill(process.pid, signal.SIGKILL)
 
             before = saved_work(out)
@@ -167,6 +171,17 @@ def test_a_run_killed_again_and_again_asks_for_nothing_that_it_had_saved(
             asked.update(now)
             assert len(asked.keys() - saved_work(out)) <= SAVE_ROWS + 2 * CONNECTIONS
             assert saved_work(out) >= before
+            fetch = next(stage for stage in seen[-1] if stage.stage == "fetch")
+            if ending == (".jpg",):
+                assert (fetch.state, fetch.job, fetch.total, fetch.of_partitions) == ("running", "fetch", 72, 8)
+                assert fetch.reused <= fetch.done <= 72
+                assert fetch.partitions < 8
+                assert fetch.rate >= 0
+                everything = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+                asked_as_json("status", out)
+                assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == everything
+            else:
+                assert fetch.state == "waiting"
             reused = max(reused, len(before))
     assert reused > 40
     before = saved_work(out)

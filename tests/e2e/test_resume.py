@@ -29,7 +29,7 @@ def wait_for_attempt(out, stage, process):
     """Return once an attempt of ``stage`` has begun to write."""
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
-        if any(Path(out).glob(f"stages/{stage}-*/attempt-*/*")):
+        if any(path.name != "job.json" for path in Path(out).glob(f"stages/{stage}-*/attempt-*/*")):
             return
         assert process.poll() is None, f"the run ended before {stage} was seen"
         time.sleep(0.005)

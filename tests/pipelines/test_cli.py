@@ -50,7 +50,8 @@ def test_status_as_text_and_json(harubang, output):
     code, out, _ = harubang("status", output.folder, "--json")
     found = json.loads(out)
     assert (code, found["workflow"], len(found["stages"])) == (0, "작은 모음", 6)
-    assert found["stages"][0].keys() == {"stage", "fingerprint", "state", "counts", "done", "reused"}
+    progress = {"done", "reused", "job", "unit", "total", "partitions", "of_partitions", "rate", "seconds_left"}
+    assert found["stages"][0].keys() == {"stage", "fingerprint", "state", "counts"} | progress
 
 
 def test_ledger_as_text_and_json(harubang, output):
@@ -183,7 +184,7 @@ def test_a_folder_where_another_run_is_at_work_is_refused(harubang, workflow, tm
     ],
 )
 def test_the_ways_of_ending_badly(harubang, monkeypatch, tmp_path, error, code, line):
-    def ends_badly(folder):
+    def ends_badly(folder, now):
         raise error
 
     monkeypatch.setattr(cli, "run_status", ends_badly)

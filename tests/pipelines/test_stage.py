@@ -42,6 +42,7 @@ from pipelines.extract import SourceUnit
 from pipelines.hash_index import HashIndex, Released
 from pipelines.network import PACE_FIELDS, Network
 from pipelines.parts import AttemptPlace, Done, Part, Tally, read_rows, write_part
+from pipelines.run_log import RunLog
 from pipelines.stage import (
     Attempt,
     Committed,
@@ -335,6 +336,12 @@ def test_every_do_fn_of_the_package_is_among_those_below():
     assert found == {type(do_fn) for do_fn in DO_FNS}
 
 
+def test_every_unit_of_work_that_reports_says_how_it_went():
+    for do_fn in DO_FNS:
+        if isinstance(do_fn, beam.DoFn) and do_fn.process.__annotations__.get("return") == "Iterator[Done]":
+            assert hasattr(do_fn.process, "__wrapped__"), type(do_fn).__name__
+
+
 @pytest.mark.parametrize("do_fn", DO_FNS, ids=lambda do_fn: type(do_fn).__name__)
 def test_a_do_fn_goes_to_a_worker_process_and_arrives_whole(do_fn):
     arrived = pickler.loads(pickler.dumps(do_fn))
@@ -350,14 +357,22 @@ def test_worker_processes_give_what_one_process_gives(tmp_path):
         path = tmp_path / f"{number}.csv"
         path.write_text(f"url,caption\nhttp://a.kr/{number}.jpg,돌하르방\n,없음\n", encoding="utf-8")
         units.append(SourceUnit("table", str(path), 1, "url", "caption"))
-    found = []
+    found, log = [], RunLog(str(tmp_path))
     for arguments in ([], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]):
-        attempt = Attempt(plan=plan(tmp_path, of=len(arguments)), name="attempt-1", options=PipelineOptions(arguments))
+        options = PipelineOptions(arguments)
+        attempt = Attempt(plan=plan(tmp_path, of=len(arguments)), name="attempt-1", options=options, log=log)
         do_fn = extract.ExtractUnit(attempt.place, agent="harubang")
         done = attempt.run(lambda p, do_fn=do_fn: extract.expand(p, units, do_fn), unit="candidates")
         found.append(done)
     assert found[0] == found[1]
     assert dict(found[1].tallies) == {"in": 6, "keep": 3, "drop:table_row_invalid": 3}
+    lines = [json.loads(line) for line in Path(log.path).read_bytes().splitlines()]
+    assert [line["event"] for line in lines] == 2 * ["started", "unit", "unit", "unit"]
+    assert [line["partition"] for line in sorted(lines[5:], key=lambda line: line["partition"])] == [0, 1, 2]
+    for line in lines[1:4] + lines[5:]:
+        assert (line["stage"], line["job"], line["step"]) == ("some", "some", "extract")
+        assert (line["rows"], line["bytes"].keys()) == ({"candidates": 2, "pages": 0}, {"candidates", "pages"})
+        assert line["counts"] == {"in": 2, "keep": 1, "drop:table_row_invalid": 1}
     paths = [storage.join(attempt.plan.folder, part.path) for part in found[1].parts if part.table == "candidates"]
     assert [row.image_url for path in paths for row in read_rows(path, CandidateRow)] == [
         text for number in range(3) for text in (f"http://a.kr/{number}.jpg", "")
