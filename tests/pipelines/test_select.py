@@ -70,15 +70,16 @@ def test_the_samples_of_a_range_are_written_in_the_order_of_their_keys(tmp_path,
     handles = write_slices(place.exchange, Chosen, {0: chosen[:2]})
     handles += write_slices(place.exchange, Chosen, {0: chosen[2:]})
     writer = OrderPartition(place, SelectRules(NO_FILTERS), parts_from=40)
-    outcomes, selected, concepts = writer.process((2, [piece for _, piece in handles]))
-    rows = list(read_rows(str(tmp_path / selected.parts[0].path), SelectedRow))
+    (done,) = writer.process((2, [piece for _, piece in handles]))
+    selected, outcomes, concepts = done.parts
+    rows = list(read_rows(str(tmp_path / selected.path), SelectedRow))
     assert [row.key[0] for row in rows] == ["1", "3", "a", "c"]
     assert sorted(rows) == sorted(found.sample for found in chosen)
-    assert [(part.table, part.partition) for part in outcomes.parts] == [("outcomes", 42)]
-    told = list(read_rows(str(tmp_path / outcomes.parts[0].path), OutcomeRow))
+    assert (outcomes.table, outcomes.partition) == ("outcomes", 42)
+    told = list(read_rows(str(tmp_path / outcomes.path), OutcomeRow))
     assert told == sorted(found.outcome for found in chosen)
-    assert dict(outcomes.tallies) == {"in": 4, "keep": 4}
-    counted = list(read_rows(str(tmp_path / concepts.parts[0].path), ConceptCount))
+    assert dict(done.tallies) == {"in": 4, "keep": 4}
+    counted = list(read_rows(str(tmp_path / concepts.path), ConceptCount))
     assert counted == [ConceptCount("문화유산", "", 4), ConceptCount("문화유산", "돌하르방", 4)]
 
 
