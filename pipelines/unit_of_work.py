@@ -7,6 +7,7 @@ twice is counted twice there; the ledger and the log count what was committed.
 from __future__ import annotations
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import wraps
@@ -15,6 +16,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
+from filters.caption_safety import safe_report
 from pipelines.parts import Done, Part, Tally, Work
 
 NAMESPACE = "harubang"
@@ -31,20 +33,31 @@ def count(name: str, number: int = 1) -> None:
 
 
 def reported(step: str) -> Callable[[Process[Self, Rest, Output]], Process[Self, Rest, Output]]:
-    """Return a decorator of ``process`` that adds to each `Done` how the work went, and counts what it says."""
+    """Return a decorator of ``process`` that adds to each `Done` how the work went, and counts what it says.
+
+    What the work raises comes out as it is, or with its traceback as text where a personal identifier stood in that.
+    """
 
     def decorate(process: Process[Self, Rest, Output]) -> Process[Self, Rest, Output]:
         @wraps(process)
         def timed(self: Self, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Iterator[Output]:
             began = time.monotonic()
-            for output in process(self, *args, **kwargs):
-                said = output.value if isinstance(output, TaggedOutput) else output
-                if not isinstance(said, Done):
-                    yield output
-                    continue
-                told = _told(said, step, time.monotonic() - began)
-                yield cast(Output, TaggedOutput(output.tag, told) if isinstance(output, TaggedOutput) else told)
-                began = time.monotonic()
+            try:
+                for output in process(self, *args, **kwargs):
+                    said = output.value if isinstance(output, TaggedOutput) else output
+                    if not isinstance(said, Done):
+                        yield output
+                        continue
+                    told = _told(said, step, time.monotonic() - began)
+                    yield cast(Output, TaggedOutput(output.tag, told) if isinstance(output, TaggedOutput) else told)
+                    began = time.monotonic()
+            except Exception as error:
+                # Before Beam has it: workers print it, and engines show it. It may quote a page.
+                quoting = "".join(traceback.format_exception(error))
+                safe = safe_report(quoting)
+                if safe == quoting:
+                    raise
+                raise RuntimeError(safe) from None
 
         return timed
 

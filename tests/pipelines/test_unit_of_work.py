@@ -1,8 +1,10 @@
 import asyncio
 import io
 import time
+import traceback
 
 import apache_beam as beam
+import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
 
@@ -106,3 +108,29 @@ def test_an_engine_shows_what_a_fetch_got_kept_and_dropped(tmp_path, screened):
         "bytes:images": images,
         "bytes:staging": tar.stat().st_size,
     }
+
+
+class Raises:
+    def __init__(self, message):
+        self._message = message
+
+    @reported("a step")
+    def process(self, element):
+        yield element
+        try:
+            raise ValueError(self._message)
+        except ValueError as error:
+            raise ExceptionGroup("two at once", [KeyError(self._message)]) from error
+
+
+def test_what_the_work_raises_quotes_no_resident_number_to_the_engine():
+    number = "900101-1234567"  # made up: the check digit does not fit
+    with pytest.raises(RuntimeError, match="ValueError: 홍길순 \\[주민등록번호\\]") as raised:
+        list(Raises(f"홍길순 {number}").process(None))
+    assert "in process" in str(raised.value)
+    assert number not in "".join(traceback.format_exception(raised.value))
+
+
+def test_what_quotes_nobody_is_raised_as_it_is():
+    with pytest.raises(ExceptionGroup, match="two at once"):
+        list(Raises("no picture").process(None))
