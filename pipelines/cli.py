@@ -16,6 +16,8 @@ from pipelines.caption_lines import explain_lines
 from pipelines.caption_lines import tell as tell_caption
 from pipelines.dataset import DatasetManifest
 from pipelines.errors import CheckFailed, InputRefused, StageFailed
+from pipelines.estimate import estimate
+from pipelines.estimate import tell as tell_estimate
 from pipelines.ledger import Ledger
 from pipelines.lock import locked
 from pipelines.plan import describe_plan
@@ -76,13 +78,22 @@ def run(
 @_OUT
 @_SET
 @_RETRY
-def plan(workflow: str, out: str, overrides: Sequence[str], retry_failed: bool) -> None:
-    """Say what a run of WORKFLOW into DIR would do, and why. Nothing is written."""
-    task = Run(load_workflow(workflow, overrides), out, parse_options([]), retry_failed=retry_failed)
+@_AS_JSON
+def plan(workflow: str, out: str, overrides: Sequence[str], retry_failed: bool, as_json: bool) -> None:
+    """Say what a run of WORKFLOW into DIR would do, why, and how much. Nothing is written, and nobody is asked."""
+    loaded = load_workflow(workflow, overrides)
+    task = Run(loaded, out, parse_options([]), retry_failed=retry_failed)
     record = read_run_record(out)
     previous, tried = (record.fingerprints, record.retries) if record is not None else ({}, {})
-    for line in describe_plan(task.plan(), previous, tried):
-        click.echo(f"{line.stage:<8} {line.action:<5} {Path(line.folder).name:<18} {line.why}")
+    planned = task.plan()
+    stages, expected = describe_plan(planned, previous, tried), estimate(loaded, planned, out)
+    if as_json:
+        _say_json({"stages": stages, "estimate": expected})
+        return
+    for stage in stages:
+        click.echo(f"{stage.stage:<8} {stage.action:<5} {Path(stage.folder).name:<18} {stage.why}")
+    for line in tell_estimate(expected) if expected is not None else ():
+        click.echo(line)
 
 
 @cli.command()

@@ -11,7 +11,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import apache_beam as beam
 
@@ -54,6 +54,11 @@ class SourceUnit(NamedTuple):
     url: str = ""
     caption: str = ""
     page: str = ""
+
+    @property
+    def table(self) -> LinkTable:
+        """Which column holds what."""
+        return LinkTable(path=self.path, url=self.url, caption=self.caption, page=self.page)
 
 
 coders.register(SourceUnit)
@@ -249,23 +254,31 @@ def extract_unit(unit: SourceUnit, *, agent: str) -> Iterator[Extracted]:
     def lost(reason: Reason, detail: str) -> Extracted:
         return Extracted(None, [failure("source", reason, detail, kind=unit.kind, source=unit.path)])
 
-    table = LinkTable(path=unit.path, url=unit.url, caption=unit.caption, page=unit.page)
     try:
         if unit.kind == DOWNLOADED:
-            for part in read_shard(unit.path, table):
+            for part in read_shard(unit.path, unit.table):
                 yield Extracted(None, [extract_downloaded(part)])
             return
         with storage.open_to_read(unit.path) as file:
-            if unit.kind == "table":
-                for found in read_rows(file, table, unit.path):
-                    yield Extracted(None, [extract_row(found, source=unit.path)])
-                return
-            for record in read_pages(file, may_matter=has_hangul):
-                yield _guarded(record, unit, agent=agent)
+            yield from extract_file(unit, file, agent=agent)
     except FileNotFoundError:
         yield lost(Reason.SOURCE_MISSING, "the file is gone")
     except (OSError, ValueError, EOFError) as error:
         yield lost(Reason.SOURCE_UNREADABLE, f"{type(error).__name__}: {error}"[:200])
+
+
+def extract_file(unit: SourceUnit, file: BinaryIO, *, agent: str) -> Iterator[Extracted]:
+    """Yield what is in ``file``, the WARC file or table of ``unit``.
+
+    Raises:
+        OSError, ValueError, EOFError: it breaks off or is not of its format; what was before the break is yielded.
+    """
+    if unit.kind == "table":
+        for found in read_rows(file, unit.table, unit.path):
+            yield Extracted(None, [extract_row(found, source=unit.path)])
+        return
+    for record in read_pages(file, may_matter=has_hangul):
+        yield _guarded(record, unit, agent=agent)
 
 
 def _guarded(record: PageRecord | BrokenRecord | PassedRecord, unit: SourceUnit, *, agent: str) -> Extracted:

@@ -96,6 +96,15 @@ class CorpusCounts:
         order = np.argsort(counted, kind="stable")
         self._counted, self._numbers = counted[order], numbers[order]
 
+    @classmethod
+    def of(cls, rows: Iterable[CandidateRow]) -> CorpusCounts:
+        """Return the counts of a few rows that are at hand."""
+        counted = count_pairs({pair for row in rows if not row.reason for pair in pairs_of(row)})
+        counts = cls([])
+        counts._counted = np.array([found.counted for found in counted], np.int64)
+        counts._numbers = np.array([found.number for found in counted], np.int64)
+        return counts
+
     def _number(self, key: int) -> int:
         place = int(np.searchsorted(self._counted, key))
         if place < len(self._counted) and self._counted[place] == key:

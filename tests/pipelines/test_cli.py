@@ -128,9 +128,17 @@ def test_a_plan_says_what_would_happen_and_writes_nothing(harubang, workflow, tm
     code, out, _ = harubang("plan", workflow, "--out", tmp_path / "out")
     assert code == 0
     lines = [line.split() for line in out.splitlines()]
-    assert [line[:2] for line in lines] == [
-        [stage, "run"] for stage in ("extract", "screen", "fetch", "dedupe", "select", "pack")
-    ]
+    stages = ["extract", "screen", "fetch", "dedupe", "select", "pack"]
+    assert [line[:2] for line in lines[:6]] == [[stage, "run"] for stage in stages]
+    assert lines[6][:6] == "estimate from 1 of 1 files,".split()
+    code, answer, _ = harubang("plan", workflow, "--out", tmp_path / "out", "--json")
+    found = json.loads(answer)
+    assert (code, [stage["stage"] for stage in found["stages"]]) == (0, stages)
+    assert found["stages"][0].keys() == {"stage", "fingerprint", "folder", "action", "why"}
+    numbers = {"pages", "candidates", "kept", "urls", "images", "raw_bytes", "stored_bytes"}
+    others = {"sampled_files", "of_files", "sampled_bytes", "of_bytes", "core_hours", "asking", "assumed"}
+    assert found["estimate"].keys() == numbers | others
+    assert found["estimate"]["candidates"] == {"value": 0, "low": 0, "high": 0, "rests": "counted"}
     assert not (tmp_path / "out").exists()
     _, other, _ = harubang("plan", workflow, "--out", tmp_path / "out", "--set", "pack.samples_per_shard=7")
     changed = [one.split()[0] for one, two in zip(out.splitlines(), other.splitlines(), strict=True) if one != two]
