@@ -57,7 +57,8 @@ def reported(step: str) -> Callable[[Process[Self, Rest, Output]], Process[Self,
                 safe = safe_report(quoting)
                 if safe == quoting:
                     raise
-                raise RuntimeError(safe) from None
+                said_first = safe_report(traceback.format_exception_only(error)[0])
+                raise RuntimeError(f"{said_first}{safe}") from None
 
         return timed
 
