@@ -69,6 +69,8 @@ class Refusals:
 
     def of(self, url: str) -> Iterator[RefusedVisit]:
         """Yield every refusal that ``url``, in normal form, is known to lead to."""
+        if not self._keys.size:
+            return
         key = _key(url)
         first, last = (int(np.searchsorted(self._keys, key, side)) for side in ("left", "right"))
         for place in range(first, last):
