@@ -12,6 +12,7 @@ that would not have been granted without it. Manifests that lie elsewhere, named
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -32,6 +33,8 @@ _NOT_TRAINING: Final = "ai_inference"
 _MAX_VALUE: Final = 500
 _COMPRESSED: Final = b"brob"
 """The box of a compressed manifest (C2PA 2.2, section 11.2.3). They are rare, and anything may stand in one."""
+_STORE: Final = re.compile(b"jumb")
+"""The type of every box that a store is made of; never split, wherever it lies. Found faster so than by ``in``."""
 _APP11: Final = 0xEB
 _BMFF_STORE: Final = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _GIF_STORE: Final = b"\x21\xff\x0bC2PA_GIF"
@@ -64,7 +67,7 @@ def training_consent(data: bytes, kind: str) -> Consent | None:
         data: the file.
         kind: its format, as `filters.container.sniff` names it.
     """
-    if b"jumb" not in data:  # the type of every box that a store is made of; never split, wherever it lies
+    if _STORE.search(data) is None:
         return None
     store = data
     try:

@@ -18,6 +18,7 @@ _APP1: Final = 0xE1
 _APP2: Final = 0xE2
 _APP14: Final = 0xEE
 _COMMENT: Final = 0xFE
+_READ: Final = frozenset({_APP1, _APP2, _APP14})
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 _SEQUENTIAL: Final = frozenset({0xC0, 0xC1})
@@ -82,6 +83,8 @@ def read_header(data: bytes) -> JpegHeader:
     precision, height, width, components = struct.unpack_from(">BHHB", data, frame.start + 4)
     orientation, adobe, profile = 1, -1, []
     for segment in segments:
+        if segment.marker not in _READ:
+            continue
         payload = data[segment.start + 4 : segment.end]
         if segment.marker == _APP1 and payload.startswith(b"Exif\0\0"):
             orientation = _orientation(payload[6:])
@@ -111,15 +114,16 @@ def strip_metadata(data: bytes, header: JpegHeader) -> bytes:
     Exif, XMP, ICC, Photoshop, comments and all that follows the end of the image
     (a second picture, a video) are gone.
     """
-    parts = [_SOI]
+    view = memoryview(data)  # so that the coded data is copied once
+    parts: list[bytes | memoryview] = [_SOI]
     for segment in header.segments:
-        raw = data[segment.start : segment.end]
+        raw = view[segment.start : segment.end]
         if segment.marker == _APP0:
-            if raw[4:9] == b"JFIF\0" and len(raw) >= 18:
-                parts.append(b"\xff\xe0\x00\x10" + raw[4:16] + b"\x00\x00")
+            if data.startswith(b"JFIF\0", segment.start + 4) and len(raw) >= 18:
+                parts += (b"\xff\xe0\x00\x10", raw[4:16], b"\x00\x00")
         elif segment.marker == _APP14:
-            if raw[4:9] == b"Adobe" and len(raw) >= 16:
-                parts.append(b"\xff\xee\x00\x0e" + raw[4:16])
+            if data.startswith(b"Adobe", segment.start + 4) and len(raw) >= 16:
+                parts += (b"\xff\xee\x00\x0e", raw[4:16])
         elif segment.marker == _SOS and header.process in _SEQUENTIAL:
             coded = 4 + int.from_bytes(raw[2:4], "big") - 2
             parts += (raw[: coded - 3], _SEQUENTIAL_SCAN, raw[coded:])

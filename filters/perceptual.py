@@ -91,7 +91,8 @@ def _narrowed(lines: Matrix, side: int) -> Matrix:
         left = right
     result += np.float32(0.5)
     np.floor(result, out=result)
-    return np.clip(result, 0, 255, out=result)
+    np.maximum(result, 0, out=result)
+    return np.minimum(result, 255, out=result)
 
 
 @lru_cache(maxsize=2)

@@ -21,6 +21,13 @@ def test_it_is_opencvs_within_three_levels(width, height, across, down, channels
     assert np.abs(ours.astype(int) - theirs).max() <= 3
 
 
+@pytest.mark.parametrize("size", [(512, 307), (1280, 767), (160, 96)])
+def test_a_picture_of_several_blocks_is_opencvs_too(size):
+    pixels = np.random.default_rng(5).integers(0, 256, (768, 1281, 3), dtype=np.uint8)
+    theirs = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    assert np.abs(area_average(pixels, size).astype(int) - theirs).max() <= 3
+
+
 def test_a_flat_picture_stays_flat():
     for level in (0, 1, 127, 255):
         assert (area_average(np.full((733, 611, 3), level, np.uint8), (301, 407)) == level).all()
