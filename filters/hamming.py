@@ -1,22 +1,23 @@
 """Every pair of 64-bit hashes within a Hamming radius, exactly, without comparing all pairs.
 
-Multi-index hashing (Norouzi, Punjani, Fleet, *Fast Exact Search in Hamming Space with Multi-Index Hashing*, 2012) in
-its general form: the bits are cut into bands with tolerances t such that the sum of (t + 1) is radius + 1. If a pair
-were further apart than t in every band, it would be radius + 1 bits apart; so each pair within the radius is within t
-in at least one band, and looking up each band's neighbours within t finds every pair. Each pair is reported by the
-first band that finds it, so exactly once.
+The bits are cut into radius + 3 bands. Bits that differ spoil at most ``radius`` of them, so two hashes within the
+radius agree in three bands or more (Manku, Jain, Das Sarma, *Detecting Near-Duplicates for Web Crawling*, 2007), the
+first of which is one of the first radius + 1. Every pair within the radius is therefore found among the hashes that
+agree in one of those: exact recall. A few such hashes are compared with each other at once; of many, those that agree
+in one or two more bands, so that the key grows with the number of hashes as it should (Norouzi, Punjani, Fleet, *Fast
+Exact Search in Hamming Space with Multi-Index Hashing*, 2012: about log2 of it) and the pairs compared for each hash
+stay few. A pair is reported by the first bands in which it agrees, so exactly once.
 
-A band's index may be cut into buckets by the first bits of its key. A bucket is searched on its own, which lets a
-shuffle spread them: `bucket_rows` says which rows go where and `pairs_in_bucket` searches one. Hashes that lie in
-buckets already are searched for new ones by `pairs_across`, which compares none of them with each other.
+A band's hashes may be cut into buckets by the first bits of the band. `home_prefixes` says where each goes and
+`pairs_in_bucket` searches one, which lets a shuffle spread them. Hashes that lie in buckets already are searched for
+new ones by `pairs_across`, which compares none of them with each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import combinations
-from math import comb
+from itertools import combinations, pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -24,16 +25,23 @@ import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
+Found = tuple[Rows, Rows]
+"""Row numbers of pairs, left and right."""
 
 BITS: Final = 64
-MAX_WIDTH: Final = 24
-"""Widest band key: its index is a table of 2^width entries."""
-LOOKUP_COST: Final = 3.0
-"""Cost of one index look-up in units of one compared pair: a rough estimate, on which only the time depends."""
+AGREEING: Final = 3
+"""Bands in which every pair within the radius agrees. With radius 6 three bands are 21 bits: of 100 million hashes 50
+agree in them by chance."""
+MAX_WIDTH: Final = 16
+"""Widest band: keys of 16 bits are sorted by radix."""
 CHUNK: Final = 1 << 16
 """Pairs compared at a time: the arrays of one step, half a megabyte each, stay in a core's cache. Measured on the
 buckets of ten million hashes: 2^16 takes 0.6 of the time of 2^18."""
-
+LOOKUP_COST: Final = 4.0
+KEY_COST: Final = 100_000.0
+ROW_COST: Final = 45.0
+"""Costs in units of one compared pair (0.8 ns): of looking a hash up, of starting on one more key, and of sorting a
+hash by it. Rough estimates, measured on the buckets of one million hashes; only the time depends on them."""
 
 STRIDE: Final = 29
 """A band takes every 29th bit of the hash, modulo 64. Neighbouring bits of a pHash are neighbouring frequencies and
@@ -41,14 +49,13 @@ agree too often together: on real pictures bands of adjacent bits give 6 times a
 
 
 class Band(NamedTuple):
-    """Bits ``shift`` to ``shift + width`` of a dealt hash (0 is the least significant), searched to ``tolerance``.
+    """Bits ``shift`` to ``shift + width`` of a dealt hash (0 is the least significant).
 
     Bit p of a dealt hash is bit (p * `STRIDE`) mod 64 of the hash; dealing keeps every distance.
     """
 
     shift: int
     width: int
-    tolerance: int
 
 
 class Pairs(NamedTuple):
@@ -59,47 +66,27 @@ class Pairs(NamedTuple):
     distance: npt.NDArray[np.uint8]
 
 
-def plan_bands(radius: int, expected: int = 1_000_000) -> tuple[Band, ...]:
-    """Return the bands that find every pair within ``radius`` bits, the cheapest for ``expected`` distinct hashes.
-
-    The pairs found do not depend on ``expected``, only the time does; all buckets of one search need the same bands.
+@cache
+def plan_bands(radius: int) -> tuple[Band, ...]:
+    """Return the bands of which any two hashes within ``radius`` bits agree in `AGREEING` at least.
 
     Raises:
-        ValueError: ``radius`` is not in 0..16. Beyond that no banding is much cheaper than comparing all pairs.
+        ValueError: ``radius`` is not in 0..16. Beyond that no bands are much cheaper than comparing all pairs.
     """
     if not 0 <= radius <= 16:
         raise ValueError(f"radius {radius}: expected 0 to 16 bits")
-    plans = [_even_bands(radius, count) for count in range(1, radius + 2)]
-    return min(plans, key=lambda bands: (_cost(bands, expected), len(bands)))
+    count = radius + AGREEING
+    cuts = [BITS * number // count for number in range(count + 1)]
+    return tuple(Band(low, min(high - low, MAX_WIDTH)) for low, high in pairwise(cuts))
 
 
-def _even_bands(radius: int, count: int) -> tuple[Band, ...]:
-    low, wider = divmod(radius + 1 - count, count)  # the tolerances sum to radius + 1 - count
-    bands, shift = [], 0
-    for index in range(count):
-        width = (BITS * (index + 1)) // count - (BITS * index) // count
-        tolerance = low + (1 if index >= count - wider else 0)
-        bands.append(Band(shift, min(width, MAX_WIDTH), tolerance))
-        shift += width
-    return tuple(bands)
+def search_bands(radius: int) -> tuple[Band, ...]:
+    """Return the bands, in order, of which each pair within ``radius`` bits agrees in one at least.
 
-
-def _cost(bands: tuple[Band, ...], expected: int) -> float:
-    total = 0.0
-    for band in bands:
-        lookups = sum(comb(band.width, flipped) for flipped in range(band.tolerance + 1))
-        total += lookups * (LOOKUP_COST + expected / 2**band.width)
-    return total
-
-
-@cache
-def _flips(width: int, tolerance: int) -> tuple[int, ...]:
-    """Return the masks of at most ``tolerance`` of ``width`` bits, fewest bits first."""
-    return tuple(
-        sum(1 << bit for bit in chosen)
-        for count in range(tolerance + 1)
-        for chosen in combinations(range(width), count)
-    )
+    Raises:
+        ValueError: as `plan_bands`.
+    """
+    return plan_bands(radius)[: radius + 1]
 
 
 @cache
@@ -115,130 +102,84 @@ def _dealing() -> Hashes:
 
 def _dealt(hashes: Hashes) -> Hashes:
     dealt = np.zeros(hashes.shape, np.uint64)
+    parts = np.ascontiguousarray(hashes, "<u8").view(np.uint8).reshape(*hashes.shape, 8)
     for byte, table in enumerate(_dealing()):
-        dealt |= table[(hashes >> np.uint64(8 * byte)) & np.uint64(255)]
+        dealt |= table[parts[..., byte]]
     return dealt
 
 
-def _keys(hashes: Hashes, band: Band) -> Rows:
-    keys: Rows = ((hashes >> np.uint64(band.shift)) & np.uint64((1 << band.width) - 1)).astype(np.int64)
-    return keys
+def _key(dealt: Hashes, chosen: Iterable[Band]) -> npt.NDArray[np.unsignedinteger]:
+    """Return the bits of the ``chosen`` bands, in the narrowest type: up to 16 bits sort by radix."""
+    keys, width = np.zeros(dealt.size, np.uint64), 0
+    for band in chosen:
+        keys = keys << np.uint64(band.width) | (dealt >> np.uint64(band.shift)) & np.uint64((1 << band.width) - 1)
+        width += band.width
+    return keys.astype(np.uint16 if width <= 16 else np.uint64)
 
 
-def bucket_rows(hashes: Hashes, band: Band, prefix_bits: int) -> Iterator[tuple[int, Rows]]:
-    """Yield (prefix, rows): the rows that bucket ``prefix`` of ``band`` must see, for each bucket that has any.
-
-    ``prefix`` is in ``range(2 ** prefix_bits)``. A row goes to the bucket of its own key's first bits and, as a
-    visitor, to each higher bucket within the band's tolerance.
+def home_prefixes(hashes: Hashes, band: Band, prefix_bits: int) -> Rows:
+    """Return the bucket of each row: the first bits of its ``band``.
 
     Raises:
         ValueError: ``prefix_bits`` is not in 0..``band.width``.
     """
     if not 0 <= prefix_bits <= band.width:
         raise ValueError(f"prefix_bits {prefix_bits}: expected 0 to the band's width of {band.width}")
-    home = _keys(_dealt(hashes), band) >> (band.width - prefix_bits)
-    flips = np.array(_flips(prefix_bits, min(band.tolerance, prefix_bits)), np.int64)
-    for prefix in range(1 << prefix_bits):
-        sources = prefix ^ flips
-        rows = np.flatnonzero(np.isin(home, sources[sources <= prefix]))
-        if rows.size > 0:
-            yield prefix, rows
-
-
-def pairs_in_bucket(
-    hashes: Hashes, bands: tuple[Band, ...], number: int, radius: int, *, prefix_bits: int = 0, prefix: int = 0
-) -> Pairs:
-    """Return the pairs 1 to ``radius`` bits apart that bucket ``prefix`` of ``bands[number]`` is the one to report.
-
-    ``hashes`` are those of `bucket_rows` in any order. Equal hashes are looked up once, and rows with equal hashes are
-    not paired with each other: `filters.near_duplicates.follow_leaders` deals with those in linear time.
-    """
-    values, inverse = np.unique(_dealt(hashes), return_inverse=True)
-    found = list(_bucket_hits(values, bands, number, radius, prefix_bits, prefix))
-    return _rows_of(values, inverse, found)
-
-
-def home_prefixes(hashes: Hashes, band: Band, prefix_bits: int) -> Rows:
-    """Return the bucket of each row's own key."""
-    return _keys(_dealt(hashes), band) >> (band.width - prefix_bits)
-
-
-def prefixes_near(prefix: int, band: Band, prefix_bits: int) -> list[int]:
-    """Return the buckets, the row's own first, that hold every indexed row which one of bucket ``prefix`` may meet."""
-    return [prefix ^ flip for flip in _flips(prefix_bits, min(band.tolerance, prefix_bits))]
+    return (_key(_dealt(hashes), [band]) >> (band.width - prefix_bits)).astype(np.int64)
 
 
 def key_order(hashes: Hashes, ids: Rows, band: Band) -> Rows:
-    """Return the order of ``band``'s keys, then of hashes, then of ``ids``, in which a bucket is quickest to search."""
+    """Return the order of ``band``, then of hashes, then of ``ids``: equal hashes stand together."""
     dealt = _dealt(hashes)
-    return np.lexsort((ids, dealt, _keys(dealt, band)))
+    return np.lexsort((ids, dealt, _key(dealt, [band])))
 
 
-def pairs_across(
-    asked: Hashes,
-    indexed: Hashes,
-    bands: tuple[Band, ...],
-    number: int,
-    radius: int,
-    *,
-    prefix_bits: int = 0,
-    prefix: int = 0,
-) -> Pairs:
-    """Return the pairs of a row of ``asked`` (left) and of ``indexed`` (right) that this bucket is the one to report.
+def pairs_in_bucket(hashes: Hashes, radius: int, number: int) -> Pairs:
+    """Return the pairs 1 to ``radius`` bits apart of which band ``number`` is the first to agree.
 
-    They are 0 to ``radius`` bits apart. ``indexed`` are the rows of bucket ``prefix`` of ``bands[number]`` (see
-    `home_prefixes`); ``asked`` those of every bucket that has it among its `prefixes_near`. The cost is that of looking
-    up ``asked``, and of one pass over ``indexed``.
+    ``hashes`` are those of a bucket of ``search_bands(radius)[number]``, or of many. Rows with equal hashes are not
+    paired with each other; a caller with a million of them lets a few speak for all, as `near_pairs` and
+    `filters.near_duplicates.follow_leaders` do.
     """
-    values, inverse = np.unique(_dealt(asked), return_inverse=True)
-    others, other_inverse = np.unique(_dealt(indexed), return_inverse=True)
-    found = list(_hits_across(values, others, bands, number, radius, bands[number].width - prefix_bits, prefix))
-    return _crossed(values, inverse, others, other_inverse, found)
+    dealt = _dealt(hashes)
+    left, right = _joined(_hits(dealt, radius, number))
+    return _in_order(np.minimum(left, right), np.maximum(left, right), dealt, dealt)
 
 
-def _hits_across(
-    values: Hashes, others: Hashes, bands: tuple[Band, ...], number: int, radius: int, low_bits: int, prefix: int
-) -> Iterator[tuple[Hashes, Hashes]]:
-    """Yield pairs of a dealt hash asked about and an indexed one that no band before ``number`` finds."""
-    band = bands[number]
-    starts, home = _by_key(others, _keys(others, band) & ((1 << low_bits) - 1), low_bits)
-    keys = _keys(values, band)
-    across = (keys >> low_bits) ^ prefix
-    for flipped in np.unique(across).tolist():
-        rows = np.flatnonzero(across == flipped)
-        low = keys[rows] & ((1 << low_bits) - 1)
-        order = np.argsort(low, kind="stable")
-        low, source = low[order], values[rows[order]]
-        for flip in _flips(low_bits, min(band.tolerance - flipped.bit_count(), low_bits)):
-            begin, end = starts[low ^ flip], starts[(low ^ flip) + 1]
-            for a, b in _close(source, begin, end - begin, home, radius):
-                first = _first_report(a ^ b, bands[:number])
-                yield a[first], b[first]
+def pairs_across(asked: Hashes, indexed: Hashes, radius: int, number: int) -> Pairs:
+    """Return the pairs of a row of ``asked`` (left) and of ``indexed`` (right) that agree in band ``number`` first.
 
-
-def _by_key(values: Hashes, keys: Rows, bits: int) -> tuple[Rows, Hashes]:
-    """Return where the values of each key of ``bits`` bits start, and the values in the order of keys."""
-    starts = np.zeros((1 << bits) + 1, np.int64)
-    np.cumsum(np.bincount(keys, minlength=1 << bits), out=starts[1:])
-    return starts, values[np.argsort(keys, kind="stable")]
+    They are 0 to ``radius`` bits apart. ``asked`` and ``indexed`` are rows of one bucket, or of the same ones. The cost
+    is that of one pass over the more numerous for each key, and of sorting the fewer.
+    """
+    values, others = _dealt(asked), _dealt(indexed)
+    if values.size > others.size:
+        right, left = _joined(_hits_across(others, values, radius, number))
+    else:
+        left, right = _joined(_hits_across(values, others, radius, number))
+    return _in_order(left, right, values, others)
 
 
 def near_pairs(hashes: Hashes, radius: int) -> Pairs:
-    """Return every pair of rows whose hashes are 1 to ``radius`` bits apart, each once; see `pairs_in_bucket`."""
+    """Return every pair of rows whose hashes are 1 to ``radius`` bits apart, each once.
+
+    Equal hashes are looked up once.
+    """
     values, inverse = np.unique(_dealt(hashes), return_inverse=True)
-    bands = plan_bands(radius, values.size)
-    found = [hit for number in range(len(bands)) for hit in _bucket_hits(values, bands, number, radius, 0, 0)]
-    return _rows_of(values, inverse, found)
+    a, b = _joined(hit for number in range(radius + 1) for hit in _hits(values, radius, number))
+    left, right = _expanded(a, b, inverse, inverse)
+    dealt = values[inverse]
+    return _in_order(np.minimum(left, right), np.maximum(left, right), dealt, dealt)
 
 
 class Index(NamedTuple):
-    """Hashes made ready for look-ups: 16 bytes a hash and band, and a table of 2^width starts a band."""
+    """Hashes made ready for look-ups: 8 bytes a hash and key."""
 
     radius: int
-    bands: tuple[Band, ...]
     values: Hashes
     inverse: Rows
-    tables: tuple[tuple[Rows, Hashes], ...]
+    tables: tuple[tuple[tuple[int, ...], Rows, Rows], ...]
+    """The numbers of a key's bands, where each key starts, and the rows of ``values`` in the order of keys."""
 
 
 def index_of(hashes: Hashes, radius: int) -> Index:
@@ -247,28 +188,36 @@ def index_of(hashes: Hashes, radius: int) -> Index:
     Raises:
         ValueError: as `plan_bands`.
     """
+    plan = plan_bands(radius)
     values, inverse = np.unique(_dealt(hashes), return_inverse=True)
-    bands = plan_bands(radius, max(values.size, 1))
-    return Index(radius, bands, values, inverse, tuple(_by_key(values, _keys(values, b), b.width) for b in bands))
+    plans = [
+        [(number, *more) for number in range(radius + 1) for more in _refinements(plan, number, depth)]
+        for depth in ((0, 1) if 2 * plan[-1].width <= MAX_WIDTH else (0,))
+    ]
+    tables = []
+    for chosen in min(plans, key=lambda keys: _look_up_cost(plan, keys, values.size)):
+        starts, order = _by_key(_key(values, [plan[n] for n in chosen]), sum(plan[n].width for n in chosen))
+        tables.append((chosen, starts, order))
+    return Index(radius, values, inverse, tuple(tables))
+
+
+def _look_up_cost(plan: tuple[Band, ...], keys: list[tuple[int, ...]], size: int) -> float:
+    widths = (sum(plan[number].width for number in chosen) for chosen in keys)
+    return sum(LOOKUP_COST + size / 2.0**width for width in widths)
 
 
 def near_in(index: Index, hashes: Hashes) -> Pairs:
     """Return every pair of a row of ``hashes`` (left) and an indexed row (right) 0 to radius bits apart, each once."""
+    plan = plan_bands(index.radius)
     values, inverse = np.unique(_dealt(hashes), return_inverse=True)
-    found = [pair for number in range(len(index.bands)) for pair in _looked_up(index, number, values)]
-    return _crossed(values, inverse, index.values, index.inverse, found)
-
-
-def _looked_up(index: Index, number: int, values: Hashes) -> Iterator[tuple[Hashes, Hashes]]:
-    """Yield pairs of a dealt hash asked about and an indexed one that no band before ``number`` finds."""
-    band = index.bands[number]
-    keys = _keys(values, band)
-    starts, home = index.tables[number]
-    for flip in _flips(band.width, band.tolerance):
-        begin, end = starts[keys ^ flip], starts[(keys ^ flip) + 1]
-        for a, b in _close(values, begin, end - begin, home, index.radius):
-            first = _first_report(a ^ b, index.bands[:number])
-            yield a[first], b[first]
+    found = []
+    for chosen, starts, order in index.tables:
+        keys = _key(values, [plan[number] for number in chosen])
+        found.append(_close(values, keys, index.values[order], starts, index.radius))
+        found[-1] = _first_told(found[-1][0], order[found[-1][1]], values, index.values, plan, chosen)
+    a, b = _joined(found)
+    left, right = _expanded(a, b, inverse, index.inverse)
+    return _in_order(left, right, values[inverse], index.values[index.inverse])
 
 
 def distances(a: Hashes, b: Hashes) -> npt.NDArray[np.int64]:
@@ -277,103 +226,164 @@ def distances(a: Hashes, b: Hashes) -> npt.NDArray[np.int64]:
     return bits if bits.ndim == 1 else np.sum(bits, axis=-1, dtype=np.int64)
 
 
-def _bucket_hits(
-    values: Hashes, bands: tuple[Band, ...], number: int, radius: int, prefix_bits: int, prefix: int
-) -> Iterator[tuple[Hashes, Hashes]]:
-    """Yield pairs of distinct dealt hashes that this bucket reports."""
-    band = bands[number]
-    low_bits = band.width - prefix_bits
-    keys = _keys(values, band)
-    owner = keys >> low_bits
-    low = keys & ((1 << low_bits) - 1)
-    at_home = np.flatnonzero(owner == prefix)
-    at_home = at_home[np.argsort(low[at_home], kind="stable")]
-    home_low, home = low[at_home], values[at_home]
-    starts = np.zeros((1 << low_bits) + 1, np.int64)
-    np.cumsum(np.bincount(home_low, minlength=1 << low_bits), out=starts[1:])
-    for across in _flips(prefix_bits, min(band.tolerance, prefix_bits)):
-        if across == 0:
-            source_low, source = home_low, home
-        elif prefix ^ across > prefix:
-            continue
-        else:
-            visitors = np.flatnonzero(owner == (prefix ^ across))
-            visitors = visitors[np.argsort(low[visitors], kind="stable")]
-            source_low, source = low[visitors], values[visitors]
-        for flip in _flips(low_bits, min(band.tolerance - across.bit_count(), low_bits)):
-            if across != 0:
-                begin, end = starts[source_low ^ flip], starts[(source_low ^ flip) + 1]
-                left = source
-            elif flip == 0:
-                begin, end = np.arange(1, home.size + 1), starts[home_low + 1]
-                left = home
-            else:  # each unordered pair of keys once: from the one whose highest flipped bit is 0
-                rows = np.flatnonzero((home_low >> (flip.bit_length() - 1)) & 1 == 0)
-                target = home_low[rows] ^ flip
-                begin, end, left = starts[target], starts[target + 1], home[rows]
-            for a, b in _close(left, begin, end - begin, home, radius):
-                first = _first_report(a ^ b, bands[:number])
-                yield a[first], b[first]
+def _refinements(plan: tuple[Band, ...], number: int, depth: int) -> list[tuple[int, ...]]:
+    """Return what the next ``depth`` bands to agree after ``number`` may be: of `AGREEING`, the others come later."""
+    return list(combinations(range(number + 1, len(plan) - (AGREEING - 1 - depth)), depth))
 
 
-def _close(left: Hashes, begin: Rows, counts: Rows, right: Hashes, radius: int) -> Iterator[tuple[Hashes, Hashes]]:
-    """Yield the pairs of ``left[i]`` with ``right[begin[i]:begin[i] + counts[i]]`` within ``radius``, in chunks."""
+def _longest(plan: tuple[Band, ...], number: int) -> list[tuple[int, ...]]:
+    """Return the `_refinements` of as many bands as make a key of `MAX_WIDTH` bits."""
+    width = max(band.width for band in plan)
+    return _refinements(plan, number, min(AGREEING - 1, MAX_WIDTH // width))
+
+
+def _wants_longer_keys(plan: tuple[Band, ...], number: int, rows: Rows, pairs: Rows) -> npt.NDArray[np.bool_]:
+    """Return which groups that agree in band ``number`` are cheaper to compare by all bands to agree in next."""
+    longer = _longest(plan, number)
+    by_chance = pairs / 2.0 ** (len(longer[0]) * plan[0].width)
+    return len(longer) * (KEY_COST + ROW_COST * rows + by_chance) < pairs
+
+
+def _groups(keys: npt.NDArray[np.unsignedinteger]) -> tuple[Rows, Rows, Rows]:
+    """Return the rows in the order of keys, and where the rows of each key that is there start and how many."""
+    order = np.argsort(keys, kind="stable")
+    sorted_keys = keys[order]
+    starts = np.flatnonzero(np.r_[True, sorted_keys[1:] != sorted_keys[:-1]][: order.size])
+    return order, starts, np.diff(starts, append=order.size)
+
+
+def _hits(dealt: Hashes, radius: int, number: int) -> Iterator[Found]:
+    """Yield the pairs of rows of unequal hashes that agree in band ``number`` first."""
+    plan = plan_bands(radius)
+    keys = _key(dealt, [plan[number]])
+    order, starts, sizes = _groups(keys)
+    small = ~_wants_longer_keys(plan, number, sizes, sizes * sizes // 2)
+    rows = order[np.repeat(small, sizes)]
+    values = dealt[rows]
+    left, right = _in_runs(values, keys[rows], radius)
+    left, right = _first_told(left, right, values, values, plan, (number,))
+    yield rows[left], rows[right]
+    for start, size in zip(starts[~small].tolist(), sizes[~small].tolist(), strict=True):
+        rows = order[start : start + size]
+        values = dealt[rows]
+        for more in _longest(plan, number):
+            finer = _key(values, [plan[n] for n in more])
+            at = np.argsort(finer, kind="stable")
+            inside = values[at]
+            left, right = _in_runs(inside, finer[at], radius)
+            left, right = _first_told(left, right, inside, inside, plan, (number, *more))
+            yield rows[at[left]], rows[at[right]]
+
+
+def _in_runs(values: Hashes, keys: npt.NDArray[np.unsignedinteger], radius: int) -> Found:
+    """Return pairs of rows 0 to ``radius`` bits apart: all of those with one key, each once, and some without.
+
+    Rows are in the order of ``keys``. Each is compared with the next, the one after it, and so on, while its run lasts.
+    """
+    found: list[Found] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    step = 1
+    while step < values.size:
+        together = keys[step:] == keys[:-step]
+        if np.count_nonzero(together) * 8 < values.size:
+            break
+        near = np.flatnonzero(np.bitwise_count(values[step:] ^ values[:-step]) <= radius)
+        found.append((near, near + step))
+        step += 1
+    left = np.flatnonzero(keys[step:] == keys[:-step]) if step < values.size else np.empty(0, np.int64)
+    while left.size > 0:
+        near = left[np.bitwise_count(values[left + step] ^ values[left]) <= radius]
+        found.append((near, near + step))
+        step += 1
+        left = left[: np.searchsorted(left, values.size - step)]
+        left = left[keys[left + step] == keys[left]]
+    return _joined(found)
+
+
+def _hits_across(few: Hashes, many: Hashes, radius: int, number: int) -> Iterator[Found]:
+    """Yield the pairs of a row of ``few`` and one of ``many`` that agree in band ``number`` first."""
+    plan = plan_bands(radius)
+    width = plan[number].width
+    starts, order = _by_key(_key(few, [plan[number]]), width)
+    other_keys = _key(many, [plan[number]])
+    other_starts, other_order = _by_key(other_keys, width)
+    sizes, other_sizes = np.diff(starts), np.diff(other_starts)
+    small = ~_wants_longer_keys(plan, number, sizes + other_sizes, sizes * other_sizes)
+    rows = np.flatnonzero(small[other_keys])
+    right, left = _close(many[rows], other_keys[rows], few[order], starts, radius)
+    yield _first_told(order[left], rows[right], few, many, plan, (number,))
+    for key in np.flatnonzero(~small).tolist():
+        rows = order[starts[key] : starts[key + 1]]
+        others = other_order[other_starts[key] : other_starts[key + 1]]
+        values, other_values = few[rows], many[others]
+        for more in _longest(plan, number):
+            chosen = [plan[n] for n in more]
+            finer_starts, at = _by_key(_key(values, chosen), sum(band.width for band in chosen))
+            right, left = _close(other_values, _key(other_values, chosen), values[at], finer_starts, radius)
+            left, right = _first_told(at[left], right, values, other_values, plan, (number, *more))
+            yield rows[left], others[right]
+
+
+def _by_key(keys: npt.NDArray[np.unsignedinteger], bits: int) -> tuple[Rows, Rows]:
+    """Return where the rows of each key of ``bits`` bits start in the order of keys, and that order."""
+    starts = np.zeros((1 << bits) + 1, np.int64)
+    np.cumsum(np.bincount(keys.astype(np.int64), minlength=1 << bits), out=starts[1:])
+    return starts, np.argsort(keys, kind="stable")
+
+
+def _close(left: Hashes, keys: npt.NDArray[np.unsignedinteger], right: Hashes, starts: Rows, radius: int) -> Found:
+    """Return the pairs within ``radius`` of a row of ``left`` and one of ``right``, which are in the order of keys."""
+    wide = keys.astype(np.int64)
+    begin = starts[wide]
+    counts = starts[wide + 1] - begin
+    rows = np.flatnonzero(counts)
+    begin, counts = begin[rows], counts[rows]
     ends = np.cumsum(counts)
     total = int(ends[-1]) if ends.size > 0 else 0
     shift = begin - ends + counts
+    found: list[Found] = []
     row = done = 0
     while done < total:
         stop = max(row + 1, int(np.searchsorted(ends, done + CHUNK, side="right")))
         length = int(ends[stop - 1]) - done
-        if length > 0:
-            size = counts[row:stop]
-            at = np.repeat(shift[row:stop], size)
-            at += np.arange(done, done + length)
-            other = right[at]
-            mine = np.repeat(left[row:stop], size)
-            near = np.flatnonzero(np.bitwise_count(mine ^ other) <= radius)
-            if near.size > 0:
-                yield mine[near], other[near]
+        mine = np.repeat(rows[row:stop], counts[row:stop])
+        at = np.repeat(shift[row:stop], counts[row:stop])
+        at += np.arange(done, done + length)
+        near = np.flatnonzero(np.bitwise_count(left[mine] ^ right[at]) <= radius)
+        found.append((mine[near], at[near]))
         row, done = stop, done + length
+    return _joined(found)
 
 
-def _first_report(differing: Hashes, earlier: tuple[Band, ...]) -> npt.NDArray[np.bool_]:
-    """Return which pairs, given as the xor of their hashes, no earlier band finds."""
-    fresh = np.ones(differing.size, np.bool_)
-    for band in earlier:
-        fresh &= np.bitwise_count(_keys(differing, band)) > band.tolerance
-    return fresh
+def _first_told(
+    left: Rows, right: Rows, values: Hashes, others: Hashes, plan: tuple[Band, ...], chosen: tuple[int, ...]
+) -> Found:
+    """Return those of the pairs whose first bands to agree are the ``chosen``; none is of a row with itself."""
+    differing = values[left] ^ others[right]
+    told = np.ones(left.size, np.bool_)
+    for number, band in enumerate(plan[: chosen[-1] + 1]):
+        agrees = differing & np.uint64(((1 << band.width) - 1) << band.shift) == 0
+        told &= agrees if number in chosen else ~agrees
+    if values is others:
+        told &= differing != 0
+    return left[told], right[told]
 
 
-def _rows_of(values: Hashes, inverse: Rows, found: list[tuple[Hashes, Hashes]]) -> Pairs:
-    """Return the row pairs behind pairs of hash values: every row of the one with every row of the other."""
-    if not found:
-        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint8))
-    a = np.searchsorted(values, np.concatenate([pair[0] for pair in found]))
-    b = np.searchsorted(values, np.concatenate([pair[1] for pair in found]))
-    left, right = _expanded(a, b, inverse, inverse)
-    left, right = np.minimum(left, right), np.maximum(left, right)
+def _joined(found: Iterable[Found]) -> Found:
+    """Return all pairs found, one after another."""
+    lefts, rights = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for left, right in found:
+        lefts.append(left)
+        rights.append(right)
+    return np.concatenate(lefts), np.concatenate(rights)
+
+
+def _in_order(left: Rows, right: Rows, values: Hashes, others: Hashes) -> Pairs:
     order = np.lexsort((right, left))
     left, right = left[order], right[order]
-    bits = np.bitwise_count(values[inverse[left]] ^ values[inverse[right]])
-    return Pairs(left, right, bits)
+    return Pairs(left, right, np.bitwise_count(values[left] ^ others[right]))
 
 
-def _crossed(
-    values: Hashes, inverse: Rows, others: Hashes, other_inverse: Rows, found: list[tuple[Hashes, Hashes]]
-) -> Pairs:
-    """Return the row pairs behind pairs of hash values of two sets of rows."""
-    if not found:
-        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint8))
-    a = np.searchsorted(values, np.concatenate([pair[0] for pair in found]))
-    b = np.searchsorted(others, np.concatenate([pair[1] for pair in found]))
-    left, right = _expanded(a, b, inverse, other_inverse)
-    order = np.lexsort((right, left))
-    left, right = left[order], right[order]
-    return Pairs(left, right, np.bitwise_count(values[inverse[left]] ^ others[other_inverse[right]]))
-
-
-def _expanded(a: Rows, b: Rows, inverse_a: Rows, inverse_b: Rows) -> tuple[Rows, Rows]:
+def _expanded(a: Rows, b: Rows, inverse_a: Rows, inverse_b: Rows) -> Found:
     """Return the row pairs of value pairs: each row of value ``a[i]`` with each row of value ``b[i]``."""
     rows_a, starts_a, counts_a = _rows_by_value(inverse_a)
     rows_b, starts_b, counts_b = _rows_by_value(inverse_b)

@@ -15,7 +15,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.hamming import Rows, bucket_rows, home_prefixes, pairs_in_bucket
+from filters.hamming import Rows, home_prefixes, pairs_in_bucket
 from filters.near_duplicates import (
     DuplicateRules,
     Views,
@@ -156,15 +156,11 @@ class FollowLeaders(beam.DoFn):
 
     def _visits(self, seen: Views) -> Iterator[Handle]:
         """Yield the handles of the slices that this run's own buckets see."""
-        visits, places = [], []
+        table = view_table(seen)
         for number, band in enumerate(index_bands(self._matching.rules.radius)):
             bits = min(prefix_bits(self._matching.images), band.width)
-            for prefix, rows in bucket_rows(seen.phash, band, bits):
-                visits.append(rows)
-                places.append(np.full(len(rows), band_part(number, prefix), np.int64))
-        if visits:
-            visitors = view_table(seen).take(np.concatenate(visits))
-            yield from write_columns(self._place.exchange, visitors, np.concatenate(places))
+            places = band_part(number, 0) | home_prefixes(seen.phash, band, bits)
+            yield from write_columns(self._place.exchange, table, places)
 
 
 class SearchBucket(beam.DoFn):
@@ -180,11 +176,9 @@ class SearchBucket(beam.DoFn):
         if table is None:
             return
         rules = self._matching.rules
-        bands = index_bands(rules.radius)
-        number, prefix = part >> 16, part & 0xFFFF
-        bits = min(prefix_bits(self._matching.images), bands[number].width)
+        number = part >> 16
         seen = views_of(table)
-        pairs = pairs_in_bucket(seen.phash, bands, number, rules.radius, prefix_bits=bits, prefix=prefix)
+        pairs = pairs_in_bucket(seen.phash, rules.radius, number)
         sure = confirmed(seen, pairs, rules)
         yield from in_chunks(seen.ids[pairs.left[sure]], seen.ids[pairs.right[sure]])
 

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from filters.hamming import Band, plan_bands
+from filters.hamming import Band, search_bands
 from filters.near_duplicates import DuplicateRules
 from pipelines import storage
 from pipelines.dataset import HASHES, INDEX, MANIFEST, DatasetFile, DatasetManifest
@@ -30,14 +30,13 @@ from pipelines.parts import Part
 from pipelines.stage import Committed
 
 KEY: Final = "dedupe.against"
-VERSION: Final = 2
+VERSION: Final = 3
 """Grows with every change of what the files hold or how images are hashed: releases of another are refused."""
 IMAGES: Final = "hashed"
 BANDS: Final = "bands"
 """The tables of the pack stage that the files are made of."""
 KEY_COLUMN: Final = "key"
 
-_PLANNED_FOR: Final = 10_000_000
 _ROWS_PER_BUCKET: Final = 200_000
 _ROWS_PER_IMAGES_FILE: Final = 250_000
 
@@ -63,7 +62,7 @@ class Released(NamedTuple):
 
 def index_bands(radius: int) -> tuple[Band, ...]:
     """Return the bands of every index of ``radius`` bits."""
-    return plan_bands(radius, _PLANNED_FOR)
+    return search_bands(radius)
 
 
 def prefix_bits(images: int) -> int:

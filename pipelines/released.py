@@ -13,7 +13,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.hamming import Rows, home_prefixes, pairs_across, prefixes_near
+from filters.hamming import Rows, home_prefixes, pairs_across
 from filters.near_duplicates import DuplicateRules, Views, confirmed, follow_released
 from pipelines.exchange import Handle, Slice, read_columns, write_columns
 from pipelines.hash_columns import (
@@ -124,19 +124,15 @@ def led_by_released(
 def ask_views(
     place: AttemptPlace, releases: Sequence[Released], seen: Views, rules: DuplicateRules
 ) -> Iterator[Handle]:
-    """Yield the handles by which ``seen`` comes to every released bucket that may hold a near view.
-
-    Views are written once a band, by their own bucket; its handle goes to the buckets near it.
-    """
+    """Yield the handles by which ``seen`` comes to the released buckets that may hold near views: one in each band."""
     table = view_table(seen)
     for bits in sorted({release.made.prefix_bits for release in releases}):
         for number, band in enumerate(index_bands(rules.radius)):
             cut = min(bits, band.width)
-            for home, piece in write_columns(place.exchange, table, home_prefixes(seen.phash, band, cut)):
-                for prefix in prefixes_near(home, band, cut):
-                    for release, released in enumerate(releases):
-                        if released.made.prefix_bits == bits and (number, prefix) in released.bands:
-                            yield _place(release, number << 16 | prefix), piece
+            for prefix, piece in write_columns(place.exchange, table, home_prefixes(seen.phash, band, cut)):
+                for release, released in enumerate(releases):
+                    if released.made.prefix_bits == bits and (number, prefix) in released.bands:
+                        yield _place(release, number << 16 | prefix), piece
 
 
 class SearchReleased(beam.DoFn):
@@ -144,7 +140,6 @@ class SearchReleased(beam.DoFn):
 
     def __init__(self, rules: DuplicateRules, releases: Sequence[Released]) -> None:
         self._rules = rules
-        self._bands = index_bands(rules.radius)
         self._releases = releases
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Edges]:
@@ -155,11 +150,8 @@ class SearchReleased(beam.DoFn):
         release, bucket = _placed(place)
         number, prefix = bucket >> 16, bucket & 0xFFFF
         released = self._releases[release]
-        bits = min(released.made.prefix_bits, self._bands[number].width)
         seen, indexed = views_of(table), views_of(read_table(released.bands[number, prefix], VIEW_COLUMNS))
-        pairs = pairs_across(
-            seen.phash, indexed.phash, self._bands, number, self._rules.radius, prefix_bits=bits, prefix=prefix
-        )
+        pairs = pairs_across(seen.phash, indexed.phash, self._rules.radius, number)
         sure = confirmed(seen, pairs, self._rules, indexed)
         yield from in_chunks(seen.ids[pairs.left[sure]], ~indexed.ids[pairs.right[sure]])
 

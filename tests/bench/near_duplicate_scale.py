@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from filters.hamming import near_pairs, plan_bands
+from filters.hamming import near_pairs
 from filters.near_duplicates import DuplicateRules, Images, clusters
 from pipelines.dedupe import Matching, run_dedupe
 from pipelines.stage import Attempt, StagePlan
@@ -138,7 +138,7 @@ def measure(count: int, columns: bool, workers: int) -> None:
 
 
 def scale(counts: list[int], columns: bool, workers: int) -> None:
-    print(f"{DuplicateRules()}; bands for 10 M: {plan_bands(DuplicateRules().radius, 10_000_000)}")
+    print(DuplicateRules())
     print(f"{'images':>10s} {'wall s':>8s} {'CPU s':>8s} {'data GiB':>9s} {'peak GiB':>9s} {'clusters':>10s}  exponent")
     last: tuple[int, float] | None = None
     for count in counts:

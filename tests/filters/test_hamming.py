@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters import hamming
 from filters.hamming import (
+    AGREEING,
     BITS,
     STRIDE,
     Band,
-    bucket_rows,
     distances,
     home_prefixes,
     index_of,
@@ -19,7 +20,7 @@ from filters.hamming import (
     pairs_across,
     pairs_in_bucket,
     plan_bands,
-    prefixes_near,
+    search_bands,
 )
 
 PairSet = set[tuple[int, int]]
@@ -47,32 +48,34 @@ def as_set(pairs) -> PairSet:
     return set(found)
 
 
-def in_buckets(hashes: np.ndarray, radius: int, prefix_bits: int, expected: int) -> list[tuple[int, int]]:
+def in_buckets(hashes: np.ndarray, radius: int, prefix_bits: int) -> list[tuple[int, int]]:
     """All buckets of all bands searched one by one, in row numbers of ``hashes``."""
-    bands = plan_bands(radius, expected)
     found = []
-    for number, band in enumerate(bands):
-        for prefix, rows in bucket_rows(hashes, band, min(prefix_bits, band.width)):
-            bits = min(prefix_bits, band.width)
-            pairs = pairs_in_bucket(hashes[rows], bands, number, radius, prefix_bits=bits, prefix=prefix)
+    for number, band in enumerate(search_bands(radius)):
+        homes = home_prefixes(hashes, band, min(prefix_bits, band.width))
+        for prefix in np.unique(homes).tolist():
+            rows = np.flatnonzero(homes == prefix)
+            pairs = pairs_in_bucket(hashes[rows], radius, number)
             found += zip(rows[pairs.left].tolist(), rows[pairs.right].tolist(), strict=True)
     return found
 
 
+@pytest.fixture
+def longer_keys(monkeypatch):
+    """A few hashes are searched as millions are."""
+    monkeypatch.setattr(hamming, "KEY_COST", 0.0)
+    monkeypatch.setattr(hamming, "ROW_COST", 0.0)
+
+
 @pytest.mark.parametrize("radius", range(17))
 def test_bands_meet_the_pigeonhole_guarantee(radius):
-    for expected in (1, 1000, 10**6, 10**8):
-        bands = plan_bands(radius, expected)
-        assert sum(band.tolerance + 1 for band in bands) == radius + 1
-        covered = [bit for band in bands for bit in range(band.shift, band.shift + band.width)]
-        assert len(covered) == len(set(covered)), "no bit is in two bands"
-        assert max(covered) < BITS
-        assert all(band.tolerance < band.width <= 24 for band in bands)
-
-
-def test_more_hashes_mean_fewer_wider_bands():
-    assert len(plan_bands(8, 1000)) == 9
-    assert plan_bands(8, 10**7) == (Band(0, 21, 2), Band(21, 21, 2), Band(42, 22, 2))
+    bands = plan_bands(radius)
+    assert len(bands) == radius + AGREEING, "of so many bands, radius bits leave three alone"
+    covered = [bit for band in bands for bit in range(band.shift, band.shift + band.width)]
+    assert len(covered) == len(set(covered)), "no bit is in two bands"
+    assert max(covered) < BITS
+    assert all(0 < band.width <= 16 for band in bands)
+    assert search_bands(radius) == bands[: radius + 1], "the first of three to agree is one of these"
 
 
 @pytest.mark.parametrize("radius", [-1, 17])
@@ -89,11 +92,18 @@ def test_pairs_are_those_of_comparing_all(radius):
     assert bool(want) == (radius > 0)
 
 
-@pytest.mark.parametrize(("radius", "expected"), [(2, 10**7), (4, 10**7), (6, 10**5), (6, 10**7), (8, 10**7), (10, 1)])
+@pytest.mark.usefixtures("longer_keys")
+@pytest.mark.parametrize("radius", [1, 2, 6])
+def test_longer_keys_find_the_same_pairs_and_each_once(radius):
+    hashes = crowded(400, seed=radius)
+    assert as_set(near_pairs(hashes, radius)) == by_comparing_all(hashes, radius)
+
+
+@pytest.mark.parametrize("radius", [2, 4, 6, 8, 10])
 @pytest.mark.parametrize("prefix_bits", [0, 1, 4])
-def test_buckets_together_find_each_pair_once(radius, expected, prefix_bits):
+def test_buckets_together_find_each_pair_once(radius, prefix_bits):
     hashes = crowded(1500, seed=11)
-    found = in_buckets(hashes, radius, prefix_bits, expected)
+    found = in_buckets(hashes, radius, prefix_bits)
     assert len(found) == len(set(found))
     assert {(min(pair), max(pair)) for pair in found} == by_comparing_all(hashes, radius)
 
@@ -115,7 +125,7 @@ def test_nothing_and_one_give_no_pairs():
     for count in (0, 1):
         hashes = np.full(count, 7, np.uint64)
         assert as_set(near_pairs(hashes, 8)) == set()
-        assert in_buckets(hashes, 8, 2, 10) == []
+        assert in_buckets(hashes, 8, 2) == []
 
 
 def test_equal_hashes_are_not_paired_but_each_is_paired_with_its_neighbours():
@@ -128,22 +138,16 @@ def test_a_million_equal_hashes_are_looked_up_once():
     assert pairs.left.min() >= 1_000_000, "the million have no neighbour but themselves"
 
 
-def test_a_bucket_shows_the_rows_of_its_neighbours_and_no_others():
-    band = Band(0, 4, 1)
+def test_a_bucket_holds_the_rows_whose_band_begins_with_its_number():
+    band = Band(0, 4)
     hashes = np.array([sum(((key >> p) & 1) << (p * STRIDE % BITS) for p in range(4)) for key in range(16)], np.uint64)
-    rows = dict(bucket_rows(hashes, band, 2))
-    home = {prefix: set(range(4 * prefix, 4 * prefix + 4)) for prefix in range(4)}
-    assert {prefix: set(seen.tolist()) for prefix, seen in rows.items()} == {
-        0: home[0],
-        1: home[0] | home[1],
-        2: home[0] | home[2],
-        3: home[1] | home[2] | home[3],
-    }
+    assert home_prefixes(hashes, band, 2).tolist() == [key // 4 for key in range(16)]
+    assert home_prefixes(hashes, band, 0).tolist() == [0] * 16
 
 
-def test_a_prefix_longer_than_the_key_is_refused():
+def test_a_prefix_longer_than_the_band_is_refused():
     with pytest.raises(ValueError, match="expected 0 to the band's width of 4"):
-        next(bucket_rows(np.zeros(1, np.uint64), Band(0, 4, 1), 5))
+        home_prefixes(np.zeros(1, np.uint64), Band(0, 4), 5)
 
 
 def test_distances_of_one_word_and_of_four():
@@ -171,7 +175,7 @@ def test_order_and_buckets_change_nothing(base, flips, radius, prefix_bits, data
     pairs = near_pairs(hashes, radius)
     found = [(turned[i], turned[j]) for i, j in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)]
     assert sorted(sorted(pair) for pair in found) == want
-    bucketed = [(turned[i], turned[j]) for i, j in in_buckets(hashes, radius, prefix_bits, 1000)]
+    bucketed = [(turned[i], turned[j]) for i, j in in_buckets(hashes, radius, prefix_bits)]
     assert sorted(sorted(pair) for pair in bucketed) == want
 
 
@@ -196,30 +200,55 @@ def test_a_look_up_finds_what_comparing_all_finds(indexed, asked, radius):
     assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
 
 
-@pytest.mark.parametrize("radius", [0, 2, 6, 9])
-@pytest.mark.parametrize("prefix_bits", [0, 3])
-def test_new_hashes_are_looked_up_in_buckets_and_each_pair_is_reported_once(radius, prefix_bits):
-    hashes = crowded(600, seed=radius)
-    asked, indexed = hashes[:150], np.concatenate([hashes[150:], hashes[:20], hashes[:20]])
-    bands = plan_bands(radius, 1000)
+def across(asked: np.ndarray, indexed: np.ndarray, radius: int, prefix_bits: int) -> list[tuple[int, int]]:
+    """All buckets of ``indexed`` searched one by one for ``asked``, in row numbers."""
     found = []
-    for number, band in enumerate(bands):
+    for number, band in enumerate(search_bands(radius)):
         bits = min(prefix_bits, band.width)
         homes, own = home_prefixes(indexed, band, bits), home_prefixes(asked, band, bits)
         for prefix in range(1 << bits):
-            rows, others = (
-                np.flatnonzero(np.isin(own, prefixes_near(prefix, band, bits))),
-                np.flatnonzero(homes == prefix),
-            )
-            pairs = pairs_across(asked[rows], indexed[others], bands, number, radius, prefix_bits=bits, prefix=prefix)
+            rows, others = np.flatnonzero(own == prefix), np.flatnonzero(homes == prefix)
+            pairs = pairs_across(asked[rows], indexed[others], radius, number)
             assert np.array_equal(pairs.distance, distances(asked[rows[pairs.left]], indexed[others[pairs.right]]))
             found += zip(rows[pairs.left].tolist(), others[pairs.right].tolist(), strict=True)
+    return sorted(found)
+
+
+def all_across(asked: np.ndarray, indexed: np.ndarray, radius: int) -> list[tuple[int, int]]:
     apart = np.bitwise_count(asked[:, None] ^ indexed[None, :])
-    assert sorted(found) == list(zip(*(side.tolist() for side in np.nonzero(apart <= radius)), strict=True))
+    return list(zip(*(side.tolist() for side in np.nonzero(apart <= radius)), strict=True))
+
+
+@pytest.mark.parametrize("radius", [0, 2, 6, 9])
+@pytest.mark.parametrize("prefix_bits", [0, 3])
+@pytest.mark.parametrize("turned", [False, True])
+def test_new_hashes_are_looked_up_in_buckets_and_each_pair_is_reported_once(radius, prefix_bits, turned):
+    hashes = crowded(600, seed=radius)
+    asked, indexed = hashes[:150], np.concatenate([hashes[150:], hashes[:20], hashes[:20]])
+    if turned:
+        asked, indexed = indexed, asked
+    assert across(asked, indexed, radius, prefix_bits) == all_across(asked, indexed, radius)
+
+
+@pytest.mark.usefixtures("longer_keys")
+@pytest.mark.parametrize("radius", [2, 6])
+def test_longer_keys_look_up_the_same(radius):
+    hashes = crowded(200, seed=radius)
+    asked, indexed = hashes[:50], np.concatenate([hashes[50:], hashes[:20], hashes[:20]])
+    assert across(asked, indexed, radius, 0) == all_across(asked, indexed, radius)
+
+
+def test_a_large_index_is_looked_up_by_longer_keys():
+    hashes = crowded(30_000, seed=3)
+    index, asked = index_of(hashes, 6), hashes[:300]
+    assert {len(chosen) for chosen, _, _ in index.tables} == {2}
+    found = near_in(index, asked)
+    assert list(zip(found.left.tolist(), found.right.tolist(), strict=True)) == all_across(asked, hashes, 6)
+    assert {len(chosen) for chosen, _, _ in index_of(hashes[:100], 6).tables} == {1}
 
 
 def test_a_bucket_in_the_order_of_keys():
-    band = Band(3, 7, 1)
+    band = Band(3, 7)
     hashes = crowded(100, seed=2)
     order = key_order(hashes, np.arange(100), band)
     keys = home_prefixes(hashes[order], band, band.width)

@@ -55,7 +55,7 @@ def test_a_release_is_found_with_its_name_and_what_identifies_it(output):
         (lambda folder: (folder / "hashes" / "images-00000.parquet").unlink(), "images-00000.parquet is missing"),
         (lambda folder: (folder / "hashes" / "band=1" / "00000.parquet").write_bytes(b""), "00000.parquet is missing"),
         (lambda folder: rewrite(folder / "manifest.json", DatasetManifest, files=[]), "carries no hashes/index.json"),
-        (lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, version=0), "of version 0, not 2"),
+        (lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, version=0), "of version 0, not 3"),
         (
             lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, rules=DuplicateRules(radius=5)),
             "was made with dedupe.radius 5, not 6",
@@ -81,7 +81,7 @@ def test_files_are_named_by_what_is_looked_up_in_them():
 
 
 def test_the_bands_of_a_radius_are_the_same_for_every_release():
-    assert len(index_bands(6)) == 3
+    assert len(index_bands(6)) == 7
     made = [msgspec.json.decode(index_bytes(RULES, images), type=HashIndex) for images in (0, 10_000_000)]
     assert [(index.prefix_bits, index.id_bits) for index in made] == [(0, 0), (6, 6)]
 
