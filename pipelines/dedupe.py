@@ -1,9 +1,10 @@
 """The dedupe stage: which fetched images are copies of one another, or of what was released, from hashes alone.
 
 Two Beam jobs over columns of hashes. The first finds edges: images of one pHash meet in a partition, what is left to
-search meets in the buckets of `filters.hamming`, and the edges of all are joined by union-find as a mergeable combiner.
-The second brings each component together to name its representatives. `filters.near_duplicates` states the rule. What
-earlier releases hold joins both by their hash indexes (see `pipelines.released`).
+search meets in the buckets of `filters.hamming`, and the edges of all, which travel in files as rows do, are joined by
+union-find in one place. The second brings each component together to name its representatives.
+`filters.near_duplicates` states the rule. What earlier releases hold joins both by their hash indexes (see
+`pipelines.released`).
 """
 
 from __future__ import annotations
@@ -25,19 +26,18 @@ from filters.near_duplicates import (
     follow_leaders,
     views,
 )
-from filters.union_find import Forest, Ids, add_edges, empty, labels, merge
+from filters.union_find import add_edges, empty, labels
 from pipelines import storage
 from pipelines.cluster_table import cluster_table
 from pipelines.exchange import Handle, Slice, group, partitions_for, read_columns, write_columns
 from pipelines.hash_columns import (
     IMAGE_COLUMNS,
-    Edges,
     hash_table,
     images_of,
-    in_chunks,
     spread,
     view_table,
     views_of,
+    write_edges,
     write_table,
 )
 from pipelines.hash_index import Released, band_part, index_bands, prefix_bits
@@ -135,7 +135,7 @@ class FollowLeaders(beam.DoFn):
         self._matching = matching
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[beam.pvalue.TaggedOutput]:
-        """Yield the edges found in one partition and the handles of its bucket slices."""
+        """Yield the handles of the edges found in one partition and of its bucket slices."""
         bucket, slices = element
         table = read_columns(slices)
         if table is None:
@@ -143,11 +143,13 @@ class FollowLeaders(beam.DoFn):
         rules, _, releases = self._matching
         seen = distinct(views_of(table))
         followed = led_by_released(seen, releases, rules, bits=self._matching.meeting_bits, bucket=bucket)
-        yield from _edges(seen.ids[followed.rows], ~followed.ids)
+        edges = [(seen.ids[followed.rows], ~followed.ids)]
         seen = _without(seen, followed.rows)
         leader, searchable = follow_leaders(seen, rules, np.delete(followed.leaders, followed.rows))
         followers = np.flatnonzero(leader != np.arange(len(leader)))
-        yield from _edges(seen.ids[followers], seen.ids[leader[followers]])
+        edges.append((seen.ids[followers], seen.ids[leader[followers]]))
+        for handle in write_edges(self._place, *(np.concatenate(side) for side in zip(*edges, strict=True))):
+            yield beam.pvalue.TaggedOutput("edges", handle)
         seen = _without(seen, np.flatnonzero(~searchable))
         for handle in self._visits(seen):
             yield beam.pvalue.TaggedOutput("handles", handle)
@@ -166,11 +168,12 @@ class FollowLeaders(beam.DoFn):
 class SearchBucket(beam.DoFn):
     """Finds and confirms the near pairs of one bucket."""
 
-    def __init__(self, matching: Matching) -> None:
+    def __init__(self, place: AttemptPlace, matching: Matching) -> None:
+        self._place = place
         self._matching = matching
 
-    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Edges]:
-        """Yield the bucket's edges."""
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Handle]:
+        """Yield the handle of the bucket's edges."""
         part, slices = element
         table = read_columns(slices)
         if table is None:
@@ -180,12 +183,7 @@ class SearchBucket(beam.DoFn):
         seen = views_of(table)
         pairs = pairs_in_bucket(seen.phash, rules.radius, number)
         sure = confirmed(seen, pairs, rules)
-        yield from in_chunks(seen.ids[pairs.left[sure]], seen.ids[pairs.right[sure]])
-
-
-def _edges(left: Ids, right: Ids) -> Iterator[beam.pvalue.TaggedOutput]:
-    for edges in in_chunks(left, right):
-        yield beam.pvalue.TaggedOutput("edges", edges)
+        yield from write_edges(self._place, seen.ids[pairs.left[sure]], seen.ids[pairs.right[sure]])
 
 
 def _without(seen: Views, rows: Rows) -> Views:
@@ -193,35 +191,20 @@ def _without(seen: Views, rows: Rows) -> Views:
     return Views(seen.ids[left], seen.phash[left], seen.phash256[left])
 
 
-class JoinEdges(beam.CombineFn):
-    """Beam's face of `filters.union_find`: a spanning forest is the accumulator."""
-
-    def create_accumulator(self) -> Forest:
-        """Return a forest without nodes."""
-        return empty()
-
-    def add_input(self, mutable_accumulator: Forest, element: Edges) -> Forest:
-        """Add edges."""
-        return add_edges(mutable_accumulator, np.frombuffer(element.left, "<i8"), np.frombuffer(element.right, "<i8"))
-
-    def merge_accumulators(self, accumulators: Iterable[Forest]) -> Forest:
-        """Return the components of all."""
-        return merge(accumulators)
-
-    def extract_output(self, accumulator: Forest) -> Forest:
-        """Return the settled forest."""
-        return merge([accumulator])
-
-
-class WriteLabels(beam.DoFn):
+class JoinEdges(beam.DoFn):
     """Writes the component of every node that has an edge: the smallest node in it."""
 
     def __init__(self, place: AttemptPlace) -> None:
         self._place = place
 
     @reported("labels")
-    def process(self, forest: Forest) -> Iterator[Done]:
-        """Write one part of labels."""
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
+        """Write one part of labels; the edges are read a file at a time."""
+        forest = empty()
+        for piece in sorted(element[1]):
+            edges = read_columns([piece])
+            assert edges is not None
+            forest = add_edges(forest, edges["left"].to_numpy(), edges["right"].to_numpy())
         nodes, roots = labels(forest)
         yield Done([write_table(self._place, LABELS, 0, pa.table({"node": nodes, "root": roots}))], [])
 
@@ -267,8 +250,8 @@ def _met(released: pa.Table | None, table: pa.Table) -> pa.Table:
 def run_dedupe(attempt: Attempt, paths: list[str], matching: Matching) -> Done:
     """Match fetched images, those of the parts at ``paths``; return what both jobs wrote."""
     joined = attempt.run(lambda p: _find_edges(p, paths, attempt.place, matching), unit="edges", label="match")
-    labels_path = next(part.path for part in joined.parts if part.table == LABELS)
-    labels_path = storage.join(attempt.place.folder, labels_path)
+    found = [part.path for part in joined.parts if part.table == LABELS]
+    labels_path = storage.join(attempt.place.folder, *found) if found else ""
     explained = attempt.run(
         lambda p: _explain(p, paths, attempt.place, matching, labels_path),
         total=matching.images,
@@ -288,15 +271,14 @@ def _find_edges(
     followed = group(parts.views, "same hash") | "follow" >> beam.ParDo(FollowLeaders(place, matching)).with_outputs(
         "edges", "handles", "asked"
     )
-    searched = group(followed.handles, "buckets") | "search" >> beam.ParDo(SearchBucket(matching))
+    searched = group(followed.handles, "buckets") | "search" >> beam.ParDo(SearchBucket(place, matching))
     edges = [followed.edges, searched]
     if releases:
         asked = group(followed.asked, "released buckets")
-        edges.append(asked | "search released" >> beam.ParDo(SearchReleased(rules, releases)))
-        edges.append(group(parts.ids, "released ids") | "same bytes" >> beam.ParDo(FindSame(releases)))
-    typed = edges | "edges" >> beam.Flatten() | "edge types" >> beam.Map(_as_it_is).with_output_types(Edges)
-    joined = typed | "join" >> beam.CombineGlobally(JoinEdges())
-    done: beam.PCollection[Done] = joined | "labels" >> beam.ParDo(WriteLabels(place))
+        edges.append(asked | "search released" >> beam.ParDo(SearchReleased(place, rules, releases)))
+        edges.append(group(parts.ids, "released ids") | "same bytes" >> beam.ParDo(FindSame(place, releases)))
+    joined = group(edges | "all edges" >> beam.Flatten(), "edges")
+    done: beam.PCollection[Done] = joined | "labels" >> beam.ParDo(JoinEdges(place))
     return done
 
 
@@ -313,7 +295,3 @@ def _explain(
     together = group(rows | "rows" >> beam.Flatten(), "components")
     done: beam.PCollection[Done] = together | "explain" >> beam.ParDo(ExplainPartition(place, matching))
     return done
-
-
-def _as_it_is(edges: Edges) -> Edges:
-    return edges

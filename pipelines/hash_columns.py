@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.near_duplicates import Images, Views, content_ids, hash_words
-from pipelines import coders, storage
+from pipelines import storage
+from pipelines.exchange import Handle, write_columns
 from pipelines.parts import AttemptPlace, Part, read_batches
 from schemas.reasons import Outcome
 
 _HASHES: Final = ["phash", "phash256", "clear_bits"]
 _VIEWS: Final = ["", "trimmed_"]
 _READ: Final = ["image_url", "raw_sha256", "original_width", "original_height", "outcome"]
-_EDGES_AT_ONCE: Final = 30_000  # half a megabyte an element
 _ROWS_PER_GROUP: Final = 100_000
 
 VIEW_COLUMNS: Final = ["id", "phash", *(f"word{n}" for n in range(4))]
@@ -32,16 +32,6 @@ IMAGE_COLUMNS: Final = [
 """What is known of an image's bytes; `hash_table` has its URL before them, `sample_table` the sample's key after."""
 
 Ids = npt.NDArray[np.int64]
-
-
-class Edges(NamedTuple):
-    """Pairs of node ids as raw little-endian int64 bytes: what union-find is fed."""
-
-    left: bytes
-    right: bytes
-
-
-coders.register(Edges)
 
 
 def hash_table(path: str) -> pa.Table:
@@ -117,11 +107,10 @@ def spread(values: npt.NDArray[np.uint64] | Ids, partitions: int) -> Ids:
     return ((mixed >> np.uint64(32)) % np.uint64(partitions)).astype(np.int64)
 
 
-def in_chunks(left: Ids, right: Ids) -> Iterator[Edges]:
-    """Yield edges in elements small enough to shuffle."""
-    for start in range(0, len(left), _EDGES_AT_ONCE):
-        piece = slice(start, start + _EDGES_AT_ONCE)
-        yield Edges(left[piece].astype("<i8").tobytes(), right[piece].astype("<i8").tobytes())
+def write_edges(place: AttemptPlace, left: Ids, right: Ids) -> list[Handle]:
+    """Write the edges ``left[i]``-``right[i]`` of the graph of near images; return the handle to shuffle, if any."""
+    edges = pa.table({"left": left, "right": right})
+    return write_columns(place.exchange, edges, np.zeros(len(left), np.int64))
 
 
 def read_table(path: str, columns: list[str]) -> pa.Table:

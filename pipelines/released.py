@@ -19,13 +19,12 @@ from pipelines.exchange import Handle, Slice, read_columns, write_columns
 from pipelines.hash_columns import (
     IMAGE_COLUMNS,
     VIEW_COLUMNS,
-    Edges,
     Ids,
-    in_chunks,
     read_table,
     spread,
     view_table,
     views_of,
+    write_edges,
 )
 from pipelines.hash_index import KEY_COLUMN, Released, id_part, index_bands
 from pipelines.parts import AttemptPlace
@@ -57,7 +56,9 @@ class Labels(NamedTuple):
 
 
 def read_labels(path: str) -> Labels:
-    """Return the labels at ``path``: 16 bytes in memory for each node."""
+    """Return the labels at ``path``, 16 bytes in memory for each node; none where no edge was found and it is ""."""
+    if not path:
+        return Labels(np.empty(0, np.int64), np.empty(0, np.int64))
     table = read_table(path, ["node", "root"])
     return Labels(table["node"].to_numpy(), table["root"].to_numpy())
 
@@ -138,12 +139,13 @@ def ask_views(
 class SearchReleased(beam.DoFn):
     """Finds and confirms the near pairs of new views and one bucket of a release."""
 
-    def __init__(self, rules: DuplicateRules, releases: Sequence[Released]) -> None:
+    def __init__(self, place: AttemptPlace, rules: DuplicateRules, releases: Sequence[Released]) -> None:
+        self._place = place
         self._rules = rules
         self._releases = releases
 
-    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Edges]:
-        """Yield the bucket's edges."""
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Handle]:
+        """Yield the handle of the bucket's edges."""
         place, slices = element
         table = read_columns(slices)
         assert table is not None
@@ -153,24 +155,25 @@ class SearchReleased(beam.DoFn):
         seen, indexed = views_of(table), views_of(read_table(released.bands[number, prefix], VIEW_COLUMNS))
         pairs = pairs_across(seen.phash, indexed.phash, self._rules.radius, number)
         sure = confirmed(seen, pairs, self._rules, indexed)
-        yield from in_chunks(seen.ids[pairs.left[sure]], ~indexed.ids[pairs.right[sure]])
+        yield from write_edges(self._place, seen.ids[pairs.left[sure]], ~indexed.ids[pairs.right[sure]])
 
 
 class FindSame(beam.DoFn):
     """Ties the contents of this run to the released ones of the same bytes."""
 
-    def __init__(self, releases: Sequence[Released]) -> None:
+    def __init__(self, place: AttemptPlace, releases: Sequence[Released]) -> None:
+        self._place = place
         self._releases = releases
 
-    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Edges]:
-        """Yield the edges of one file of images."""
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Handle]:
+        """Yield the handle of the edges of one file of images."""
         place, slices = element
         release, part = _placed(place)
         asked = read_columns(slices)
         assert asked is not None
         ids = read_table(self._releases[release].images[part], ["id"])["id"].to_numpy()
         same = ids[np.isin(ids, asked["id"].to_numpy())]
-        yield from in_chunks(same, ~same)
+        yield from write_edges(self._place, same, ~same)
 
 
 class SpreadReleased(beam.DoFn):

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from filters.near_duplicates import DuplicateRules, clusters, content_ids, hash_words
 from filters.near_duplicates import Images as Columns
-from filters.union_find import labels
 from pipelines.dedupe import JoinEdges, Matching, run_dedupe
-from pipelines.hash_columns import Edges, in_chunks
+from pipelines.hash_columns import write_edges
 from pipelines.parts import read_rows, write_part
+from pipelines.released import read_labels
 from pipelines.stage import Attempt, StagePlan
 from pipelines.storage import join
 from schemas.identity import sha256_hex
@@ -138,16 +138,18 @@ def test_no_image_no_cluster(tmp_path, picture, outcomes):
 # Its parts
 
 
-def edges(*pairs):
-    left, right = zip(*pairs, strict=True)
-    return next(in_chunks(np.array(left), np.array(right)))
-
-
-def test_edges_are_joined_whatever_accumulator_they_came_to():
-    combiner = JoinEdges()
-    one = combiner.add_input(combiner.create_accumulator(), edges((1, 2), (8, 9)))
-    other = combiner.add_input(combiner.create_accumulator(), edges((2, 3)))
-    for accumulators in ([one, other], [other, one], [one, other, combiner.create_accumulator()]):
-        nodes, roots = labels(combiner.extract_output(combiner.merge_accumulators(accumulators)))
-        assert (nodes.tolist(), roots.tolist()) == ([1, 2, 3, 8, 9], [1, 1, 1, 8, 8])
-    assert isinstance(edges((1, 2)), Edges)
+def test_edges_of_all_files_are_joined_in_any_order(attempt):
+    files = [[(1, 2), (8, 9)], [(2, 3)], [(4, 4)]]
+    slices = [
+        piece
+        for edges in files
+        for _, piece in write_edges(attempt.place, *(np.array(side) for side in zip(*edges, strict=True)))
+    ]
+    parts = set()
+    for turned in (slices, slices[::-1]):
+        ((part,), _) = next(JoinEdges(attempt.place).process((0, turned)))
+        parts.add(part)
+        found = read_labels(join(attempt.plan.folder, part.path))
+        assert (found.nodes.tolist(), found.roots.tolist()) == ([1, 2, 3, 8, 9], [1, 1, 1, 8, 8])
+    assert len(parts) == 1
+    assert read_labels("").of(np.array([5])).tolist() == [5]

@@ -1,8 +1,8 @@
 import numpy as np
 
 from filters.near_duplicates import content_ids
-from pipelines import hash_columns
-from pipelines.hash_columns import hash_table, in_chunks, spread
+from pipelines.exchange import read_columns
+from pipelines.hash_columns import hash_table, spread, write_edges
 from pipelines.parts import write_part
 from pipelines.storage import join
 from schemas.records import ImageRow
@@ -29,9 +29,7 @@ def test_equal_values_meet_and_close_ones_are_spread():
     assert spread(np.array([-1, 5], np.int64), 3).tolist() == spread(np.array([-1, 5], np.int64), 3).tolist()
 
 
-def test_edges_travel_in_pieces(monkeypatch):
-    monkeypatch.setattr(hash_columns, "_EDGES_AT_ONCE", 2)
-    pieces = list(in_chunks(np.array([1, 2, 3]), np.array([4, 5, 6])))
-    assert [len(piece.left) for piece in pieces] == [16, 8]
-    assert np.frombuffer(b"".join(piece.right for piece in pieces), "<i8").tolist() == [4, 5, 6]
-    assert list(in_chunks(np.array([], np.int64), np.array([], np.int64))) == []
+def test_edges_travel_in_a_file(attempt):
+    ((place, piece),) = write_edges(attempt.place, np.array([1, 2, 3]), np.array([4, 5, 6]))
+    assert (place, read_columns([piece]).to_pydict()) == (0, {"left": [1, 2, 3], "right": [4, 5, 6]})
+    assert write_edges(attempt.place, np.array([], np.int64), np.array([], np.int64)) == []
