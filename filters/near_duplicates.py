@@ -127,7 +127,12 @@ def content_ids(sha256s: Sequence[str]) -> Ids:
     Raises:
         ValueError: a text is not 64 hex digits.
     """
-    return (hash_words(sha256s, 256)[:, 0] >> np.uint64(1)).astype(np.int64)
+    return first_bits(hash_words(sha256s, 256))
+
+
+def first_bits(digests: npt.NDArray[np.uint64]) -> Ids:
+    """Return the `content_ids` of digests in words, one row each."""
+    return (digests[:, 0] >> np.uint64(1)).astype(np.int64)
 
 
 def hash_words(texts: Sequence[str], bits: int) -> npt.NDArray[np.uint64]:

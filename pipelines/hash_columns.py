@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from filters.near_duplicates import Images, Views, content_ids, hash_words
+from filters.near_duplicates import Images, Views, first_bits, hash_words
 from pipelines import storage
 from pipelines.exchange import Handle, write_columns
 from pipelines.parts import AttemptPlace, Part, read_batches
@@ -61,7 +61,7 @@ def _image_columns(rows: pa.Table, pixels: npt.NDArray[np.int64]) -> dict[str, A
         place = rows.column_names.index("trimmed_" + name)
         rows = rows.set_column(place, "trimmed_" + name, pc.if_else(trimmed, rows["trimmed_" + name], rows[name]))
     return {
-        "id": content_ids(rows["raw_sha256"].to_pylist()),
+        "id": first_bits(_words(rows["raw_sha256"], 256)),
         "raw_sha256": rows["raw_sha256"],
         **{name: column for view in _VIEWS for name, column in _view_columns(rows, view)},
         "pixels": pixels,
@@ -69,10 +69,23 @@ def _image_columns(rows: pa.Table, pixels: npt.NDArray[np.int64]) -> dict[str, A
 
 
 def _view_columns(rows: pa.Table, view: str) -> Iterator[tuple[str, object]]:
-    yield view + "phash", hash_words(rows[view + "phash"].to_pylist(), 64)[:, 0]
-    longer = hash_words(rows[view + "phash256"].to_pylist(), 256)
+    yield view + "phash", _words(rows[view + "phash"], 64)[:, 0]
+    longer = _words(rows[view + "phash256"], 256)
     yield from ((f"{view}word{n}", longer[:, n]) for n in range(4))
     yield view + "clear_bits", rows[view + "clear_bits"]
+
+
+def _words(column: pa.ChunkedArray, bits: int) -> npt.NDArray[np.uint64]:
+    """Return what `filters.near_duplicates.hash_words` does, without a Python object for each text.
+
+    Raises:
+        ValueError: as `filters.near_duplicates.hash_words`.
+    """
+    texts = column.combine_chunks()
+    if len(texts) == 0 or pc.any(pc.not_equal(pc.fill_null(pc.binary_length(texts), -1), bits // 4)).as_py():
+        return hash_words(texts.to_pylist(), bits)  # which says what is wrong
+    start, end = np.frombuffer(texts.buffers()[1], np.int32)[[texts.offset, texts.offset + len(texts)]]
+    return hash_words([str(texts.buffers()[2][start:end], "ascii")], bits * len(texts)).reshape(-1, bits // 64)
 
 
 def images_of(table: pa.Table) -> Images:

@@ -2,7 +2,10 @@
 
 Run: ``python tests/bench/near_duplicate_scale.py [COUNT ...]`` for the dedupe stage on the embedded engine,
 ``--columns`` for its arithmetic alone, in memory; ``--exact N`` instead compares the pairs found among N hashes with
-those of comparing all. Every count runs in a process of its own, so that peak memory is its own.
+those of comparing all. ``--faiss`` compares the search of distinct pHashes alone with that of faiss, if it can be
+imported: `IndexBinaryMultiHash` of four times 16 bits, one flipped, which finds every pair within 7 bits as
+`filters.hamming` does, and `IndexBinaryHash` of 16 bits, two flipped, which does not. Every measurement runs in a
+process of its own, so that peak memory is its own.
 
 The hashes are made by a seeded generator like those of a crawl: half the images are the only ones of their kind, the
 others come in families of 2 to 8 whose members differ by 0 to 4 bits of pHash and up to 16 of the longer hash, and
@@ -17,6 +20,7 @@ import resource
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from math import log
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -151,6 +155,55 @@ def scale(counts: list[int], columns: bool, workers: int) -> None:
         last = (count, float(cpu))
 
 
+def faiss_pairs(hashes: np.ndarray, radius: int, kind: str) -> np.ndarray:
+    """Return the pairs that an index of faiss finds, as in `found_pairs`."""
+    import faiss  # not a dependency: installed for this measurement only
+
+    index = faiss.IndexBinaryMultiHash(64, 4, 16) if kind == "MultiHash" else faiss.IndexBinaryHash(64, 16)
+    index.nflip = 1 if kind == "MultiHash" else 2
+    codes = hashes.view(np.uint8).reshape(-1, 8)
+    index.add(codes)
+    found = []
+    for start in range(0, hashes.size, 10_000):
+        limits, _, others = index.range_search(codes[start : start + 10_000], radius + 1)  # less than that
+        rows = np.repeat(np.arange(start, start + limits.size - 1), np.diff(limits.astype(np.int64)))
+        found.append((rows * hashes.size + others)[rows < others])
+    return np.unique(np.concatenate(found))
+
+
+def found_pairs(hashes: np.ndarray, radius: int, kind: str) -> np.ndarray:
+    """Return the pairs of rows within ``radius``, each as one number, ascending."""
+    if kind != "hamming":
+        return faiss_pairs(hashes, radius, kind)
+    pairs = near_pairs(hashes, radius)
+    return pairs.left * hashes.size + pairs.right
+
+
+def measure_search(count: int, radius: int, kind: str, path: Path) -> None:
+    hashes = np.unique(crawl(count).phash)
+    base, wall, cpu = peak_gib(), time.perf_counter(), cpu_seconds()
+    pairs = found_pairs(hashes, radius, kind)
+    wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
+    np.save(path, pairs)
+    print(f"{wall:.1f} {cpu:.1f} {peak_gib() - base:.2f}")
+
+
+def beside_faiss(counts: list[int], radius: int) -> None:
+    print(f"{'images':>10s} {'search':>10s} {'wall s':>8s} {'CPU s':>8s} {'GiB more':>9s} {'pairs':>10s}   recall")
+    for count in counts:
+        with TemporaryDirectory() as folder:
+            for kind in ("hamming", "MultiHash", "Hash"):
+                path = Path(folder) / f"{kind}.npy"
+                command = [sys.executable, __file__, "--one", str(count), f"--radius={radius}"]
+                command += ["--search", kind, "--pairs", str(path)]
+                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                wall, cpu, peak = done.stdout.split()
+                pairs, ours = np.load(path), np.load(Path(folder) / "hamming.npy")
+                recall = np.intersect1d(pairs, ours, assume_unique=True).size / max(1, ours.size)
+                told = f"{wall:>8s} {cpu:>8s} {peak:>9s} {pairs.size:10d} {recall:8.4f}"
+                print(f"{count:10d} {kind:>10s} {told}", flush=True)
+
+
 def exact(count: int, radius: int) -> None:
     hashes = crawl(count).phash[:, 0]
     started = time.perf_counter()
@@ -176,9 +229,18 @@ def main() -> None:
     parser.add_argument("--columns", action="store_true", help="in memory, without the engine")
     parser.add_argument("--workers", type=int, default=1, help="worker processes of the embedded engine")
     parser.add_argument("--exact", type=int, metavar="N")
+    parser.add_argument("--faiss", action="store_true", help="the search alone, beside faiss")
+    parser.add_argument("--search", help=argparse.SUPPRESS)
+    parser.add_argument("--pairs", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--radius", type=int, default=DuplicateRules().radius)
     arguments = parser.parse_args()
-    if arguments.one is not None:
+    if arguments.search:
+        measure_search(arguments.one, arguments.radius, arguments.search, arguments.pairs)
+    elif arguments.faiss and find_spec("faiss") is None:
+        print("faiss cannot be imported: install faiss-cpu beside this environment to measure it")
+    elif arguments.faiss:
+        beside_faiss(arguments.counts, arguments.radius)
+    elif arguments.one is not None:
         measure(arguments.one, arguments.columns, arguments.workers)
     elif arguments.exact is not None:
         exact(arguments.exact, arguments.radius)

@@ -18,10 +18,10 @@ from schemas.records import ClusterRow, ImageRow
 RULES = DuplicateRules()
 
 
-def run(root, rows, cuts):
+def run(root, rows, cuts, options=()):
     """Match ``rows`` cut into ``cuts`` parts; return the cluster rows by URL and the tallies."""
     plan = StagePlan(stage="dedupe", covers={"cuts": cuts}, root=str(root))
-    attempt = Attempt(plan=plan, name="attempt-1", options=PipelineOptions([]))
+    attempt = Attempt(plan=plan, name="attempt-1", options=PipelineOptions(list(options)))
     parts = [write_part(attempt.place, "images", cut, ImageRow, rows[cut::cuts]) for cut in range(cuts)]
     kept = [row for row in rows if row.outcome == "keep"]
     done = run_dedupe(attempt, [join(plan.folder, part.path) for part in parts], Matching(RULES, len(kept)))
@@ -85,6 +85,19 @@ def test_the_stage_finds_what_one_process_finds_whatever_the_split(tmp_path_fact
     found, tallies = run(tmp_path_factory.mktemp("dedupe"), rows, cuts)
     assert {url: as_said(row) for url, row in found.items()} == expected(rows)
     assert tallies == {"in": len(drawn), "keep": len(drawn)}
+
+
+def test_two_worker_processes_find_the_same(tmp_path, picture):
+    rows = [
+        picture(n, (n % 5, n % 7, n), base=n % 5, flips=n % 7, pixels=1 + n % 3, clear=10 if n % 5 == 4 else 64)
+        for n in range(40)
+    ]
+    workers = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    one, _ = run(tmp_path / "one", rows, 1)
+    two, tallies = run(tmp_path / "two", rows[::-1], 3, workers)
+    assert two == one
+    assert {url: as_said(row) for url, row in one.items()} == expected(rows)
+    assert tallies == {"in": 40, "keep": 40}
 
 
 def test_exact_near_and_unique_images_with_their_evidence(tmp_path, picture):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from filters.near_duplicates import content_ids
 from pipelines.exchange import read_columns
@@ -33,3 +34,9 @@ def test_edges_travel_in_a_file(attempt):
     ((place, piece),) = write_edges(attempt.place, np.array([1, 2, 3]), np.array([4, 5, 6]))
     assert (place, read_columns([piece]).to_pydict()) == (0, {"left": [1, 2, 3], "right": [4, 5, 6]})
     assert write_edges(attempt.place, np.array([], np.int64), np.array([], np.int64)) == []
+
+
+def test_a_hash_of_another_length_is_refused(attempt, picture):
+    part = write_part(attempt.place, "images", 0, ImageRow, [picture(1, "a"), picture(2, "b")._replace(phash="12")])
+    with pytest.raises(ValueError, match="hash '12': expected 16 hex digits"):
+        hash_table(join(attempt.plan.folder, part.path))

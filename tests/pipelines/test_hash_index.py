@@ -39,7 +39,7 @@ def test_a_release_is_found_with_its_name_and_what_identifies_it(output):
     assert found.label == f"작은 모음 {output.manifest.root[:8]}"
     assert (found.made.rules, found.made.prefix_bits, found.made.id_bits) == (RULES, 0, 0)
     assert found.images == {0: f"{dataset(output)}/hashes/images-00000.parquet"}
-    assert sorted(found.bands) == [(0, 0), (1, 0), (2, 0)]
+    assert sorted(found.bands) == [(number, 0) for number in range(RULES.radius + 1)]
     assert found.identity[:2] == ["작은 모음", output.manifest.root]
     hashes = {file.path: file.sha256 for file in output.manifest.files if file.path.startswith("hashes/")}
     assert dict(found.identity[2]) == hashes
