@@ -160,7 +160,7 @@ def test_edges_of_all_files_are_joined_in_any_order(attempt):
     ]
     parts = set()
     for turned in (slices, slices[::-1]):
-        ((part,), _) = next(JoinEdges(attempt.place).process((0, turned)))
+        (part,) = next(JoinEdges(attempt.place).process((0, turned))).parts
         parts.add(part)
         found = read_labels(join(attempt.plan.folder, part.path))
         assert (found.nodes.tolist(), found.roots.tolist()) == ([1, 2, 3, 8, 9], [1, 1, 1, 8, 8])
