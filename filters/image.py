@@ -93,8 +93,7 @@ def _flat_and_aligned(grey: Pixels) -> tuple[float, float]:
     corner = grey[:-1, :-1]
     steps = cv2.max(cv2.absdiff(grey[:-1, 1:], corner), cv2.absdiff(grey[1:, :-1], corner))
     flat = np.count_nonzero(steps <= _FLAT_LEVELS) / steps.size
-    across = np.abs(cv2.Sobel(grey, cv2.CV_16S, 1, 0))
-    down = np.abs(cv2.Sobel(grey, cv2.CV_16S, 0, 1))
+    across, down = map(np.abs, cv2.spatialGradient(grey))
     larger = cv2.max(across, down)
     strong = larger >= _STRONG_SLOPE
     edges = np.count_nonzero(strong)
@@ -106,14 +105,14 @@ def _flat_and_aligned(grey: Pixels) -> tuple[float, float]:
 
 def _entropy(grey: Pixels) -> float:
     counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).astype(np.float64)
-    shares = counts[counts > 0] / grey.size
-    return float(max(0.0, -(shares * np.log2(shares)).sum()))
+    surprise = counts.ravel() @ np.log2(np.maximum(counts, 1)).ravel()
+    return max(0.0, float(np.log2(grey.size) - surprise / grey.size))
 
 
 def _border_share(grey: Pixels) -> float:
     inner = 1.0
-    for axis in (0, 1):
-        spread = np.ptp(grey, axis=axis)
+    rows = cv2.reduce(grey, 1, cv2.REDUCE_MAX) - cv2.reduce(grey, 1, cv2.REDUCE_MIN)
+    for axis, spread in enumerate((np.ptp(grey, axis=0), rows)):
         busy = np.flatnonzero(spread > _BORDER_LEVELS)
         inner *= (busy[-1] - busy[0] + 1) / grey.shape[1 - axis] if busy.size else 0.0
     return float(1.0 - inner)
