@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
@@ -30,6 +30,9 @@ VERSION = 3
 """Grows with every change of what is written."""
 
 _ROW_GROUP = 100  # images in memory at a time; also what a reader of one row loads
+
+_BATCH_BYTES = 32 << 20
+"""Bytes of images that are read at once: the more of a tar's images in one batch, the fewer requests for them."""
 
 _TEXT = {"dtype": "string", "_type": "Value"}
 _NUMBER = {"dtype": "int64", "_type": "Value"}
@@ -112,6 +115,20 @@ def read_span(span: Span) -> Iterator[SelectedRow]:
         position += batch.num_rows
 
 
+def batches(rows: Iterable[SelectedRow]) -> Iterator[list[SelectedRow]]:
+    """Cut ``rows`` into lists whose images are read at once: `_BATCH_BYTES` of them, the last row over it included."""
+    batch: list[SelectedRow] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += row.staging_length
+        if size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
 class ShardWriter:
     """Writes one shard's tar and its Parquet twin, sample by sample."""
 
@@ -175,10 +192,10 @@ class PackShard(beam.DoFn):
             PartWriter(self._place, LineageRow) as lineage,
             ShardWriter(tar, parquet, captions_listed=self._captions_listed) as writer,
         ):
-            for span in shard.spans:
-                for row in read_span(span):
-                    path = storage.join(self._staging, row.staging)
-                    writer.add(row, storage.read_range(path, row.staging_offset, row.staging_length))
+            for rows in batches(row for span in shard.spans for row in read_span(span)):
+                images = self._images(rows)
+                for row in rows:
+                    writer.add(row, images[row.staging, row.staging_offset])
                     lineage.add(row.lineage)
                     notes.advance()
             writer.close()
@@ -188,6 +205,17 @@ class PackShard(beam.DoFn):
             parts.append(lineage.publish("lineage", shard.number))
         notes.finish()
         yield Done(parts, outcome_tallies({(Outcome.KEEP, NO_REASON): writer.samples}))
+
+    def _images(self, rows: list[SelectedRow]) -> dict[tuple[str, int], bytes]:
+        """Return the images of ``rows`` by staging tar and offset; a tar is read once, from front to back."""
+        ranges: dict[str, list[tuple[int, int]]] = {}
+        for row in rows:
+            ranges.setdefault(row.staging, []).append((row.staging_offset, row.staging_length))
+        return {
+            (name, offset): jpeg
+            for name, places in sorted(ranges.items())
+            for offset, jpeg in storage.read_ranges(storage.join(self._staging, name), places)
+        }
 
 
 def expand(pipeline: beam.Pipeline, shards: list[Shard], do_fn: beam.DoFn) -> beam.PCollection[Done]:

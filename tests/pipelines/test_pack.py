@@ -9,8 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import pack
-from pipelines.pack import PackShard, Shard, ShardWriter, Span, parquet_schema, plan_shards, read_span, shards_of
+from pipelines import pack, storage
+from pipelines.pack import (
+    PackShard,
+    Shard,
+    ShardWriter,
+    Span,
+    batches,
+    parquet_schema,
+    plan_shards,
+    read_span,
+    shards_of,
+)
 from pipelines.parts import ROWS_PER_GROUP, AttemptPlace, read_rows, write_part
 from pipelines.runner import make_pipeline, parse_options
 from pipelines.stage import Committed, StageManifest
@@ -209,11 +219,37 @@ def test_a_shard_is_packed_with_its_twin_and_its_lineage(tmp_path, staged):
     assert [row.key for row in read_rows(str(paths["lineage"]), LineageRow)] == [f"{n:032x}" for n in (2, 3)]
 
 
+def test_images_that_lie_near_one_another_on_a_store_come_by_one_request(tmp_path, staged, s3_folder, s3_proxy):
+    selected, jpegs = staged
+    near = (tmp_path / "fetch" / "attempt-1" / "staging.tar").read_bytes()
+    rows = [row for path in selected.paths("selected") for row in read_rows(path, SelectedRow)]
+    far = len(near) + (1 << 20) + 1  # from the end of the last of the five
+    rows += [sample(number, jpeg=JPEG, offset=far) for number in (5, 6)]  # one image that two samples have
+    storage.write_bytes(f"{s3_folder}/fetch/attempt-1/staging.tar", near.ljust(far, b"-") + JPEG)
+    place = AttemptPlace(f"{s3_folder}/select-1", "attempt-1")
+    part = write_part(place, "selected", 0, SelectedRow, rows)
+    do_fn = PackShard(AttemptPlace(f"{s3_folder}/pack-1", "attempt-1"), f"{s3_folder}/fetch")
+    (done,) = do_fn.process(Shard(0, [Span(f"{s3_folder}/select-1/{part.path}", 0, len(rows))]))
+    asked = [path for method, path in s3_proxy.asked if method == "GET" and path.endswith("/staging.tar")]
+    assert len(asked) == 2
+    (tar,) = (part.path for part in done.parts if part.table == "shards")
+    with tarfile.open(fileobj=io.BytesIO(storage.read_bytes(f"{s3_folder}/pack-1/{tar}"))) as archive:
+        images = [archive.extractfile(m).read() for m in archive if m.name.endswith(".jpg")]
+    assert images == [*jpegs, JPEG, JPEG]
+
+
+def test_images_are_read_in_batches_of_so_many_bytes():
+    half = pack._BATCH_BYTES // 2
+    rows = [sample(number)._replace(staging_length=length) for number, length in enumerate((half - 1, half, half, 1))]
+    assert [[row.staging_length for row in batch] for batch in batches(rows)] == [[half - 1, half, half], [1]]
+    assert list(batches([])) == []
+
+
 def test_a_staging_file_that_ends_early_is_an_error_and_leaves_nothing(tmp_path, staged):
     selected, _ = staged
     (tmp_path / "fetch" / "attempt-1" / "staging.tar").write_bytes(b"head")
     place = AttemptPlace(str(tmp_path / "stages" / "pack-1"), "attempt-1")
-    with pytest.raises(OSError, match="wanted 1 bytes at 4, found 0"):
+    with pytest.raises(OSError, match="wanted 3 bytes at 4, found 0"):
         list(PackShard(place, str(tmp_path / "fetch")).process(shards_of(selected, 2)[0]))
     assert [path for path in (tmp_path / "stages" / "pack-1").rglob("*") if path.is_file()] == []
 

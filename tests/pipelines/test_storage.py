@@ -33,6 +33,15 @@ def test_read_range_gives_the_bytes_or_says_they_are_not_there(tmp_path):
         storage.read_range(path, 8, 4)
 
 
+def test_ranges_are_read_in_the_order_of_their_offsets_each_once(tmp_path):
+    path = str(tmp_path / "a")
+    storage.write_bytes(path, b"0123456789")
+    assert list(storage.read_ranges(path, [(8, 2), (3, 4), (0, 1), (3, 4)])) == [(0, b"0"), (3, b"3456"), (8, b"89")]
+    assert list(storage.read_ranges(path, [])) == []
+    with pytest.raises(OSError, match="wanted 4 bytes at 8, found 2"):
+        list(storage.read_ranges(path, [(0, 1), (8, 4)]))
+
+
 def test_a_content_file_is_named_by_its_bytes(tmp_path):
     names = []
     for _ in range(2):
