@@ -1,13 +1,11 @@
-"""Connected components as a mergeable accumulator: a spanning star forest held in two arrays.
+"""Connected components, a batch of edges at a time: a spanning star forest held in two arrays.
 
-A forest never holds more than one row per node that has an edge, whatever comes in, so that partial forests built on
-any split of the edges can be merged in any order, and the labels are the same. The four functions are what a combiner
-needs: ``empty`` creates, ``add_edges`` adds, ``merge`` merges, ``labels`` extracts.
+A forest never holds more than one row per node that has an edge, and pending edges. Whatever order edges come in, the
+labels are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -51,25 +49,17 @@ def add_edges(forest: Forest, a: npt.ArrayLike, b: npt.ArrayLike) -> Forest:
         return forest
     grown = forest._replace(pending=(*forest.pending, (left, right)))
     waiting = sum(edges[0].size for edges in grown.pending)
-    return _compact([grown]) if waiting > max(COMPACT_AFTER, forest.nodes.size) else grown
-
-
-def merge(forests: Iterable[Forest]) -> Forest:
-    """Return the components of the union of all edges of ``forests``."""
-    return _compact(list(forests))
+    return _compact(grown) if waiting > max(COMPACT_AFTER, forest.nodes.size) else grown
 
 
 def labels(forest: Forest) -> tuple[Ids, Ids]:
     """Return (nodes, roots): every node that has an edge, ascending, and the smallest node of its component."""
-    settled = _compact([forest]) if forest.pending else forest
+    settled = _compact(forest) if forest.pending else forest
     return settled.nodes, settled.roots
 
 
-def _compact(forests: list[Forest]) -> Forest:
-    edges = [(forest.nodes, forest.roots) for forest in forests]
-    edges += [pair for forest in forests for pair in forest.pending]
-    if not edges:
-        return empty()
+def _compact(forest: Forest) -> Forest:
+    edges = [(forest.nodes, forest.roots), *forest.pending]
     left, right = np.concatenate([a for a, _ in edges]), np.concatenate([b for _, b in edges])
     linked = left != right  # a root's row names itself; its members' rows hold it in the forest
     left, right = left[linked], right[linked]

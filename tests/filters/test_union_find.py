@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import union_find
-from filters.union_find import Forest, add_edges, empty, labels, merge
+from filters.union_find import Forest, add_edges, empty, labels
 
 Edge = tuple[int, int]
 
@@ -64,8 +63,6 @@ def test_labels_are_those_of_the_plain_union_find(edges):
 
 def test_nothing_in_nothing_out():
     assert as_dict(empty()) == {}
-    assert as_dict(merge([])) == {}
-    assert as_dict(merge([empty(), empty()])) == {}
     assert as_dict(add_edges(empty(), [], [])) == {}
 
 
@@ -93,25 +90,20 @@ def test_pending_edges_are_folded_in_and_bounded(monkeypatch):
     assert as_dict(forest) == roots_by_hand(edges)
 
 
-def test_a_forest_survives_pickling_with_its_pending_edges():
-    forest = add_edges(merge([grown([(1, 2)])]), [2], [3])
-    assert forest.pending
-    assert as_dict(pickle.loads(pickle.dumps(forest))) == {1: 1, 2: 1, 3: 1}
-
-
 nodes = st.integers(0, 30) | st.sampled_from([-(2**63), 2**63 - 1])
 edge_lists = st.lists(st.tuples(nodes, nodes), max_size=60)
 
 
 @settings(max_examples=100, deadline=None)
 @given(edges=edge_lists, data=st.data())
-def test_order_partitioning_and_merge_order_change_nothing(edges, data):
+def test_order_and_partitioning_change_nothing(edges, data):
     want = roots_by_hand(edges)
     shuffled = data.draw(st.permutations(edges))
     turned = [(b, a) if data.draw(st.booleans()) else (a, b) for a, b in shuffled]
     parts = data.draw(st.integers(1, 5))
-    forests = [grown(turned[part::parts]) for part in range(parts)]
-    while len(forests) > 1:  # merged as a combiner may: two at a time, in any order, some of them twice
-        i = data.draw(st.integers(1, len(forests) - 1))
-        forests[0] = merge([forests.pop(i), forests[0], forests[0]])
-    assert as_dict(forests[0]) == want
+    forest = empty()
+    for part in data.draw(st.permutations(range(parts))):
+        forest = add_edges(forest, *zip(*turned[part::parts], strict=True)) if turned[part::parts] else forest
+        if data.draw(st.booleans()):
+            forest = Forest(*labels(forest))
+    assert as_dict(forest) == want
