@@ -12,9 +12,11 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import deque
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import apache_beam as beam
 import msgspec
@@ -28,9 +30,13 @@ __all__ = ["Decoded", "DecoderPool", "DecodingDoFn", "ImageSettings"]
 START_SECONDS: Final = 60.0
 """Longest start of a decoder process. A fresh one needs well under a second; a loaded machine, more."""
 
+_SENT_AHEAD: Final = 2
+"""Images that a process is sent before it has answered the first: it never waits for this process to wake up."""
+
 MAX_ANSWER_BYTES: Final = 256 * 2**20
 _LENGTH_BYTES: Final = 4
-_STREAM_LIMIT: Final = 2**22
+_BUFFER_BYTES: Final = 2**18
+_ANSWERS: Final = msgspec.msgpack.Decoder(Decoded)
 
 _LAST_SECONDS: Final = 1.0
 """How long a process may take to be gone after it hung up."""
@@ -43,67 +49,173 @@ _KEEPS_MEMORY: Final = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRES
 a decoder's time. So a decoder keeps up to 64 MiB (of 16 megapixels and more, nothing)."""
 
 
-class _Child:
-    """One decoder process. It decodes one image at a time.
+class _Image:
+    """An image on its way through the pool."""
+
+    __slots__ = ("answer", "data")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.answer: asyncio.Future[Decoded] = asyncio.get_running_loop().create_future()
+
+    def answered(self, decoded: Decoded) -> None:
+        """Hand out what became of it, unless nobody waits for that any more."""
+        if not self.answer.done():
+            self.answer.set_result(decoded)
+
+    def lost(self, reason: Reason, detail: str) -> None:
+        """Hand out that it was lost."""
+        self.answered(_lost(self.data, reason, detail))
+
+    def failed(self, error: RuntimeError) -> None:
+        """Hand out that no process starts that could decode it."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+_Left = Callable[["_Child", _Image | None], None]
+"""Told which process decodes no more, and at which image it died, where it did."""
+
+
+class _Child(asyncio.BufferedProtocol):
+    """One decoder process. It decodes the images it was sent one after another and answers in that order.
 
     It is run by `subprocess` and not by asyncio, whose watcher and whose kill() race to reap a process that has just
     died, and lose its exit code.
     """
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self._process = process
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, settings: ImageSettings, left: _Left, room: Callable[[], None]) -> None:
+        """``left`` is told when the process decodes no more, ``room`` when it may be sent another image."""
+        self._settings = settings
+        self._left = left
+        self._room = room
+        self._loop = asyncio.get_running_loop()
+        self._buffer = bytearray(_BUFFER_BYTES)
+        self._filled = 0
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._begun = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._gone = False
+        self.images: deque[_Image] = deque()
+        """Sent and not answered. The process decodes the first, which alone can be what ends it."""
 
-    @classmethod
-    async def start(cls, settings: ImageSettings) -> _Child:
-        """Start a process and wait until it is ready.
+    async def start(self) -> None:
+        """Start the process and wait until it is ready.
 
         Raises:
             RuntimeError: it does not come up: the installation is broken, not an image.
         """
         ours, theirs = socket.socketpair()
         with theirs:
+            self._transport, _ = await self._loop.create_connection(lambda: self, sock=ours)
             try:
-                process = _spawn(settings, theirs)
+                self._process = _spawn(self._settings, theirs)
             except OSError as error:
-                ours.close()
+                self._ready.cancel()
+                self._transport.abort()
                 raise RuntimeError(f"the decoder process does not start ({error})") from error
-        reader, writer = await asyncio.open_connection(sock=ours, limit=_STREAM_LIMIT)
-        child = cls(process, reader, writer)
         try:
             async with asyncio.timeout(START_SECONDS):
-                await child._receive()
-        except (TimeoutError, EOFError, OSError) as error:
-            raise RuntimeError(f"the decoder process does not start ({await child.end()})") from error
+                await self._ready
+        except OSError as error:  # it hung up, or takes too long
+            raise RuntimeError(f"the decoder process does not start ({await self.end()})") from error
         except BaseException:
-            await child.end()
+            await self.end()
             raise
-        return child
 
-    async def exchange(self, data: bytes) -> bytes:
-        """Send one image and return the answer's bytes.
-
-        Raises:
-            EOFError, OSError: the process died.
-        """
+    def send(self, image: _Image) -> None:
+        """Send one image."""
+        self.images.append(image)
+        if len(self.images) == 1:
+            self._begin()
         # One write, so that the process is not woken for the length alone.
-        self._writer.write(len(data).to_bytes(_LENGTH_BYTES, "little") + data)
-        await self._writer.drain()
-        return await self._receive()
+        self._transport.write(len(image.data).to_bytes(_LENGTH_BYTES, "little") + image.data)
 
-    async def _receive(self) -> bytes:
-        size = int.from_bytes(await self._reader.readexactly(_LENGTH_BYTES), "little")
-        if size > MAX_ANSWER_BYTES:
-            raise EOFError(f"an answer of {size} bytes")
-        return await self._reader.readexactly(size)
+    def _begin(self) -> None:
+        """Note that the process begins with the first image. One alarm serves many: it is set anew only as it rings."""
+        self._begun = self._loop.time()
+        if self._alarm is None:
+            self._alarm = self._loop.call_at(self._begun + self._settings.decode_seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._gone or not self.images:
+            return
+        due = self._begun + self._settings.decode_seconds
+        if self._loop.time() < due:
+            self._alarm = self._loop.call_at(due, self._ring)
+            return
+        self.images.popleft().lost(Reason.DECODER_TIMED_OUT, f"over {self._settings.decode_seconds:g} s")
+        self._leave()
+
+    def _leave(self, culprit: _Image | None = None) -> None:
+        self._gone = True
+        self._left(self, culprit)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's signature
+        """Give room for what the process sends, as asyncio asks for it."""
+        if self._filled == len(self._buffer):
+            self._buffer = self._buffer + bytes(self._filled)
+        return memoryview(self._buffer)[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what the process sent: the whole answers in it, and the beginning of one."""
+        self._filled += nbytes
+        start = 0
+        while not self._gone and self._filled - start >= _LENGTH_BYTES:
+            first = start + _LENGTH_BYTES
+            end = first + int.from_bytes(self._buffer[start:first], "little")
+            if end - first > MAX_ANSWER_BYTES:
+                self._broken(f"an answer of {end - first} bytes")
+                return
+            if end > self._filled:
+                break
+            self._frame(memoryview(self._buffer)[first:end])
+            start = end
+        self._filled -= start
+        if self._filled:
+            self._buffer[: self._filled] = self._buffer[start : start + self._filled]
+        elif len(self._buffer) > _BUFFER_BYTES:
+            self._buffer = bytearray(_BUFFER_BYTES)
+
+    def _frame(self, frame: memoryview) -> None:
+        if not self._ready.done():
+            self._ready.set_result(None)
+            return
+        try:
+            decoded = _ANSWERS.decode(frame)
+        except msgspec.DecodeError as error:
+            self._broken(str(error))
+            return
+        if not self.images:
+            self._broken("an answer to nothing")
+            return
+        self.images.popleft().answered(decoded)
+        if decoded.reason in (Reason.DECODER_CRASHED, Reason.RECORD_RAISED):
+            self._leave()
+            return
+        if self.images:
+            self._begin()
+        self._room()
+
+    def _broken(self, detail: str) -> None:
+        """Lose the image of an answer that is none."""
+        if self.images:
+            self.images.popleft().lost(Reason.DECODER_CRASHED, detail)
+        self._leave()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Learn that the process hung up."""
+        if not self._ready.done():
+            self._ready.set_exception(ConnectionError("hung up"))
+        elif not self._gone:
+            self._leave(self.images.popleft() if self.images else None)
 
     async def end(self) -> str:
         """Kill the process if it lives, reap it, and return how it ended: a signal's name or an exit code."""
+        self._gone = True
         self._process.kill()
-        self._writer.transport.abort()
+        self._transport.abort()
         code = await asyncio.to_thread(self._process.wait)
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
@@ -127,15 +239,20 @@ def _spawn(settings: ImageSettings, end: socket.socket) -> subprocess.Popen[byte
     )
 
 
+def _lost(data: bytes, reason: Reason, detail: str) -> Decoded:
+    return Decoded(reason=reason, detail=detail, raw_sha256=sha256_hex(data))
+
+
 class DecoderPool:
     """Long-lived decoder processes behind one call; an async context manager. Use it in one event loop."""
 
     def __init__(self, settings: ImageSettings) -> None:
         self._settings = settings
-        self._answers = msgspec.msgpack.Decoder(Decoded)
-        # A slot is a child that is up or coming up, so that a replacement starts while others work.
-        self._idle: asyncio.Queue[asyncio.Task[_Child]] = asyncio.Queue()
-        self._slots: set[asyncio.Task[_Child]] = set()
+        self._children: list[_Child] = []
+        self._waiting: deque[_Image] = deque()
+        self._starting: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        self._failure: RuntimeError | None = None
 
     async def __aenter__(self) -> Self:
         """Start every process.
@@ -144,12 +261,14 @@ class DecoderPool:
             RuntimeError: a process does not start.
         """
         for _ in range(self._settings.processes or len(os.sched_getaffinity(0))):
-            self._add_slot()
-        started = await asyncio.gather(*self._slots, return_exceptions=True)
-        failures = [failure for failure in started if isinstance(failure, BaseException)]
-        if failures:
+            _run(self._add(), self._starting)
+        try:
+            await asyncio.gather(*self._starting)
+            if self._failure is not None:
+                raise self._failure
+        except BaseException:
             await self._close()
-            raise failures[0]
+            raise
         return self
 
     async def __aexit__(
@@ -158,18 +277,18 @@ class DecoderPool:
         """Kill and reap every process, also those at work."""
         await self._close()
 
-    def _add_slot(self) -> None:
-        slot = asyncio.get_running_loop().create_task(_Child.start(self._settings))
-        self._slots.add(slot)
-        self._idle.put_nowait(slot)
-
     async def _close(self) -> None:
-        for slot in self._slots:
-            slot.cancel()
-        for outcome in await asyncio.gather(*self._slots, return_exceptions=True):
-            if isinstance(outcome, _Child):
-                await outcome.end()
-        self._slots.clear()
+        for child in self._children:
+            if child.images:
+                child.images.popleft().lost(Reason.DECODER_CRASHED, "the pool was closed")
+            self._waiting.extend(child.images)
+            _run(self._bury(child, None), self._ending)
+        self._children.clear()
+        for image in self._waiting:
+            image.answer.cancel()
+        for task in self._starting:
+            task.cancel()
+        await asyncio.gather(*self._starting, *self._ending, return_exceptions=True)
 
     async def decode(self, data: bytes) -> Decoded:
         """Decode one image; calls made at once share the processes. No image makes it raise.
@@ -178,36 +297,57 @@ class DecoderPool:
             RuntimeError: no decoder process starts any more.
         """
         if len(data) > self._settings.max_bytes:
-            return self._lost(data, Reason.BODY_TOO_LARGE, f"{len(data)} bytes")
-        slot = await self._idle.get()
-        healthy = False
+            return _lost(data, Reason.BODY_TOO_LARGE, f"{len(data)} bytes")
+        if self._failure is not None:
+            raise self._failure
+        image = _Image(data)
+        self._waiting.append(image)
+        self._feed()
+        return await image.answer
+
+    def _feed(self) -> None:
+        """Send what waits to the processes that have the least to do."""
+        while self._waiting and self._children:
+            child = min(self._children, key=lambda child: len(child.images))
+            if len(child.images) >= _SENT_AHEAD:
+                return
+            image = self._waiting.popleft()
+            if not image.answer.done():  # else nobody waits for it any more
+                child.send(image)
+
+    async def _add(self) -> None:
+        child = _Child(self._settings, self._replace, self._feed)
         try:
-            child = await asyncio.shield(slot)
-            try:
-                async with asyncio.timeout(self._settings.decode_seconds):
-                    decoded = self._answers.decode(await child.exchange(data))
-            except TimeoutError:
-                return self._lost(data, Reason.DECODER_TIMED_OUT, f"over {self._settings.decode_seconds:g} s")
-            except (EOFError, OSError, msgspec.DecodeError) as error:
-                detail = str(error) if isinstance(error, msgspec.DecodeError) else await child.died()
-                return self._lost(data, Reason.DECODER_CRASHED, detail)
-            healthy = decoded.reason not in (Reason.DECODER_CRASHED, Reason.RECORD_RAISED)
-            return decoded
-        finally:
-            if healthy:
-                self._idle.put_nowait(slot)
-            else:
-                await self._replace(slot)
+            await child.start()
+        except RuntimeError as error:
+            self._failure = error
+            for image in self._waiting:
+                image.failed(error)
+            self._waiting.clear()
+            return
+        self._children.append(child)
+        self._feed()
 
-    async def _replace(self, slot: asyncio.Task[_Child]) -> None:
-        self._slots.discard(slot)
-        self._add_slot()
-        if slot.done() and not slot.cancelled() and slot.exception() is None:
-            await slot.result().end()
+    def _replace(self, child: _Child, culprit: _Image | None) -> None:
+        """Have another process in the place of ``child``; what that was sent, but for ``culprit``, is sent again."""
+        self._children.remove(child)
+        self._waiting.extendleft(reversed(child.images))
+        _run(self._bury(child, culprit), self._ending)
+        _run(self._add(), self._starting)
+        self._feed()
 
-    @staticmethod
-    def _lost(data: bytes, reason: Reason, detail: str) -> Decoded:
-        return Decoded(reason=reason, detail=detail, raw_sha256=sha256_hex(data))
+    async def _bury(self, child: _Child, culprit: _Image | None) -> None:
+        if culprit is None:
+            await child.end()
+        else:
+            culprit.lost(Reason.DECODER_CRASHED, await child.died())
+
+
+def _run(work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    """Run ``work`` as one of ``tasks``."""
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
 
 class DecodingDoFn(beam.DoFn):
