@@ -3,7 +3,7 @@ PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: demo test check bench s3-server cluster-parts cluster-demo lock clean
+.PHONY: demo test check bench s3-server deploy-schema cluster-parts cluster-demo lock clean
 
 demo: .venv/ready ## the embedded Korean web, crawled and curated into out/demo/
 	$(BIN)/harubang run workflows/demo.yaml --out out/demo
@@ -48,6 +48,14 @@ cluster-parts: .tools/versitygw .tools/flink/ready .tools/beam-flink/ready
 		-DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.tools/beam-flink
 	cd .tools/beam-flink && sha512sum --quiet -c $(CURDIR)/workflows/cluster/jars.sha512
 	touch $@
+
+# The schema of the Flink Kubernetes operator's resources, for the tests of workflows/deploy. Needs Maven.
+deploy-schema: .tools/flink-operator-api.jar
+.tools/flink-operator-api.jar:
+	mkdir -p .tools
+	mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+		-Dartifact=org.apache.flink:flink-kubernetes-operator-api:1.10.0 -DoutputDirectory=$(CURDIR)/.tools/operator
+	mv .tools/operator/flink-kubernetes-operator-api-1.10.0.jar $@
 
 cluster-demo: .venv/ready cluster-parts ## the demo on a real Flink cluster and an S3 server of this machine
 	$(BIN)/python workflows/cluster/demo.py
