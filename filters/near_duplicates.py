@@ -5,8 +5,9 @@ none). Two images are *equal* if their bytes are. They are *near* if a view of t
 most ``radius`` bits apart by 64-bit pHash and at most ``verify_radius`` by 256-bit pHash. Equal and near are joined
 transitively; then the best image of each component takes the members at most ``max_spread`` bits of the 256 from itself
 (of their closest views), the best of the rest takes its own, and so on. So no image is dropped for one that it does not
-resemble, however long the chain between them. A view too plain for its pHash to mean anything does not count, and an
-image without another is matched by its bytes alone.
+resemble, however long the chain between them. Two screenshots must be at most ``screenshot_bits`` apart by both hashes
+together: forms of one site are alike but for what is filled in. A view too plain for its pHash to mean anything does
+not count, and an image without another is matched by its bytes alone.
 
 Every step works on columns and may run on a part of the data: `views` on any rows, `follow_leaders` on whole groups of
 equal pHash, `filters.hamming.pairs_in_bucket` and `confirmed` on one bucket, `filters.union_find` on any split
@@ -45,6 +46,10 @@ EVIDENCE: Final = {
 """Which hash proposed and which confirmed each kind of match. (A `NEAR` member whose own pair with the representative
 is beyond ``radius`` was proposed by the chain between them.)"""
 
+SCREENSHOT_SHARE: Final = 0.2
+SCREENSHOT_COLOURS: Final = 60
+"""Least share of straight edges on flat ground, and most colours, of what `screenshots` calls one."""
+
 MAX_LEADERS: Final = 64
 """Leaders that one group may have before its remaining members are left alone (kept apart, never matched by accident).
 It bounds the cost of a hot group at this many comparisons per member."""
@@ -63,6 +68,8 @@ class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Bits of 256 between longer pHashes that confirm it; 0 to 256."""
     max_spread: int = 28
     """Bits of 256 between a member and its cluster's representative; ``verify_radius`` to 256."""
+    screenshot_bits: int = 12
+    """Bits of 64 and of 256 together between the two where both are screenshots (see `screenshots`); 0 to 320."""
     min_clear_bits: int = 32
     """pHash bits, of 64, that must be clear (see `filters.perceptual`) to be matched by more than bytes."""
 
@@ -71,6 +78,7 @@ class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
             ("radius", self.radius, 0, 16),
             ("verify_radius", self.verify_radius, 0, 256),
             ("max_spread", self.max_spread, self.verify_radius, 256),
+            ("screenshot_bits", self.screenshot_bits, 0, 320),
             ("min_clear_bits", self.min_clear_bits, 0, 64),
         ):
             if not low <= value <= high:
@@ -93,6 +101,8 @@ class Images(NamedTuple):
     """Shape (rows, views)."""
     pixels: npt.NDArray[np.int64]
     """Width times height of the original."""
+    screenshot: npt.NDArray[np.bool_]
+    """What `screenshots` says of it."""
 
 
 class Views(NamedTuple):
@@ -117,6 +127,15 @@ class Clusters(NamedTuple):
     verify_distance: npt.NDArray[np.int64]
     match: npt.NDArray[np.str_]
     size: npt.NDArray[np.int64]
+
+
+def screenshots(screenshot_share: npt.NDArray[np.float64], colours: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return which images are screenshots, forms or diagrams, by two scores of `filters.image`; NaN is not known.
+
+    Measured by tests/bench/near_duplicate_quality.py: of what 24 bits of 256 confirm wrongly among 3,443 pictures, five
+    sixths are pairs of such. No photograph of them is one.
+    """
+    return (screenshot_share >= SCREENSHOT_SHARE) & (colours <= SCREENSHOT_COLOURS)
 
 
 def content_ids(sha256s: Sequence[str]) -> Ids:
@@ -254,13 +273,16 @@ def representatives(
     """Return each row's representative, for distinct contents with every member of each component among them.
 
     ``roots`` names each row's component. The representative has the most pixels, then the smallest id; members beyond
-    ``max_spread`` of it form clusters of their own in the same way. Rows that are ``released`` represent themselves,
-    and are asked before the others in the same order.
+    ``max_spread`` of it, or of a screenshot beyond ``screenshot_bits``, form clusters of their own in the same way.
+    Rows that are ``released`` represent themselves, and are asked before the others in the same order.
     """
     fixed = np.zeros(images.ids.size, np.bool_) if released is None else released
     rows = np.lexsort((images.ids, -images.pixels, ~fixed, roots))
     chosen = np.empty(rows.size, np.int64)
-    chosen[rows], _ = _led(rows, roots[rows], _clear(images, rules).phash256, rules.max_spread, fixed)
+    clear = _clear(images, rules)
+    both = np.concatenate([clear.phash[:, :, None], clear.phash256], axis=2)
+    strict = Strict(images.screenshot, both, rules.screenshot_bits)
+    chosen[rows], _ = _led(rows, roots[rows], clear.phash256, rules.max_spread, fixed, strict=strict)
     return chosen
 
 
@@ -331,8 +353,16 @@ def _between(words: Hashes, a: Rows, b: Rows) -> Rows:
 
 
 def _rows(images: Images, rows: Rows) -> Images:
-    ids, phash, longer, clear, pixels = images
-    return Images(ids[rows], phash[rows], longer[rows], clear[rows], pixels[rows])
+    ids, phash, longer, clear, pixels, screenshot = images
+    return Images(ids[rows], phash[rows], longer[rows], clear[rows], pixels[rows], screenshot[rows])
+
+
+class Strict(NamedTuple):
+    """A second limit of `_led`, in bits of ``words``, for pairs of rows that are ``marked``."""
+
+    marked: npt.NDArray[np.bool_]
+    words: Hashes
+    limit: int
 
 
 def _led(
@@ -342,12 +372,13 @@ def _led(
     limit: int,
     fixed: npt.NDArray[np.bool_] | None = None,
     led_before: Rows | None = None,
+    strict: Strict | None = None,
 ) -> tuple[Rows, npt.NDArray[np.bool_]]:
     """Return (leader row, whether it was given one) for ``rows`` sorted by group and then by precedence.
 
     In each round the first row left of each group leads, and the rows of its group within ``limit`` bits of it follow,
     but for those that are ``fixed``, which lead only. After `MAX_LEADERS` rounds, less ``led_before``, the rows left
-    lead only themselves.
+    lead only themselves. Two rows that ``strict`` marks must be within its limit too.
     """
     leader, led = rows.copy(), np.zeros(rows.size, np.bool_)
     left = np.arange(rows.size)
@@ -359,6 +390,10 @@ def _led(
         starts = np.flatnonzero(np.r_[True, groups[left[1:]] != groups[left[:-1]]])
         front = np.repeat(left[starts], np.diff(np.r_[starts, left.size]))
         follows = _between(words, rows[left], rows[front]).min(axis=1) <= limit
+        if strict is not None:
+            held = np.flatnonzero(follows & strict.marked[rows[left]] & strict.marked[rows[front]])
+            bits = _between(strict.words, rows[left[held]], rows[front[held]]).min(axis=1)
+            follows[held] = bits <= strict.limit
         if fixed is not None:
             follows &= ~fixed[rows[left]] | (left == front)
         taken = left[follows]

@@ -60,7 +60,7 @@ from pipelines.stage import Attempt, merge_done, outcome_tallies
 from pipelines.unit_of_work import reported
 from schemas.reasons import NO_REASON, Outcome
 
-VERSION = 5
+VERSION = 6
 """Grows with every change of what this stage matches or writes."""
 LABELS = "labels"
 

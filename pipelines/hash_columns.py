@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from filters.near_duplicates import Images, Views, first_bits, hash_words
+from filters.near_duplicates import Images, Views, first_bits, hash_words, screenshots
 from pipelines import storage
 from pipelines.exchange import Handle, write_columns
 from pipelines.parts import AttemptPlace, Part, read_batches
@@ -19,7 +19,7 @@ from schemas.reasons import Outcome
 
 _HASHES: Final = ["phash", "phash256", "clear_bits"]
 _VIEWS: Final = ["", "trimmed_"]
-_READ: Final = ["image_url", "raw_sha256", "original_width", "original_height", "outcome"]
+_READ: Final = ["image_url", "raw_sha256", "original_width", "original_height", "outcome", "scores"]
 _ROWS_PER_GROUP: Final = 100_000
 
 VIEW_COLUMNS: Final = ["id", "phash", *(f"word{n}" for n in range(4))]
@@ -28,6 +28,7 @@ IMAGE_COLUMNS: Final = [
     "raw_sha256",
     *(f"{view}{name}" for view in _VIEWS for name in ("phash", *(f"word{n}" for n in range(4)), "clear_bits")),
     "pixels",
+    "screenshot",
 ]
 """What is known of an image's bytes; `hash_table` has its URL before them, `sample_table` the sample's key after."""
 
@@ -40,8 +41,10 @@ def hash_table(path: str) -> pa.Table:
     for batch in read_batches(path, _READ + [view + name for view in _VIEWS for name in _HASHES]):
         rows = pa.Table.from_batches([batch])
         rows = rows.filter(pc.equal(rows["outcome"], Outcome.KEEP.value))
-        pixels = rows["original_width"].to_numpy() * rows["original_height"].to_numpy()
-        tables.append(pa.table({"image_url": rows["image_url"], **_image_columns(rows, pixels)}))
+        rows = rows.append_column("pixels", pc.multiply(rows["original_width"], rows["original_height"]))
+        shares = (_scores(rows["scores"].combine_chunks(), name) for name in ("screenshot_share", "colours"))
+        rows = rows.append_column("screenshot", pa.array(screenshots(*shares)))
+        tables.append(pa.table({"image_url": rows["image_url"], **_image_columns(rows)}))
     return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.int64())})
 
 
@@ -51,11 +54,20 @@ def sample_table(path: str) -> pa.Table:
     for batch in read_batches(path, ["key", "hashes"]):
         rows = pa.Table.from_batches([batch])
         keys, rows = rows["key"], pa.Table.from_struct_array(rows["hashes"])
-        tables.append(pa.table({**_image_columns(rows, rows["pixels"].to_numpy()), "key": keys}))
+        tables.append(pa.table({**_image_columns(rows), "key": keys}))
     return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.int64())})
 
 
-def _image_columns(rows: pa.Table, pixels: npt.NDArray[np.int64]) -> dict[str, Any]:
+def _scores(lists: pa.Array, name: str) -> npt.NDArray[np.float64]:
+    """Return the score ``name`` of each row of a column of lists of `schemas.records.Score`; NaN where it is not."""
+    flat = pc.list_flatten(lists)
+    mine = pc.equal(pc.struct_field(flat, "name"), name).to_numpy(zero_copy_only=False)
+    found = np.full(len(lists), np.nan)
+    found[pc.list_parent_indices(lists).to_numpy()[mine]] = pc.struct_field(flat, "value").to_numpy()[mine]
+    return found
+
+
+def _image_columns(rows: pa.Table) -> dict[str, Any]:
     trimmed = pc.not_equal(rows["trimmed_phash"], "")
     for name in _HASHES:  # an image without margins is its own trimmed view
         place = rows.column_names.index("trimmed_" + name)
@@ -64,7 +76,8 @@ def _image_columns(rows: pa.Table, pixels: npt.NDArray[np.int64]) -> dict[str, A
         "id": first_bits(_words(rows["raw_sha256"], 256)),
         "raw_sha256": rows["raw_sha256"],
         **{name: column for view in _VIEWS for name, column in _view_columns(rows, view)},
-        "pixels": pixels,
+        "pixels": rows["pixels"],
+        "screenshot": rows["screenshot"],
     }
 
 
@@ -100,6 +113,7 @@ def images_of(table: pa.Table) -> Images:
         stacked([f"{view}word{n}" for view in _VIEWS for n in range(4)]).reshape(-1, len(_VIEWS), 4),
         stacked([f"{view}clear_bits" for view in _VIEWS]),
         table["pixels"].to_numpy(),
+        table["screenshot"].to_numpy(),
     )
 
 

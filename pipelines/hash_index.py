@@ -30,7 +30,7 @@ from pipelines.parts import Part
 from pipelines.stage import Committed
 
 KEY: Final = "dedupe.against"
-VERSION: Final = 3
+VERSION: Final = 4
 """Grows with every change of what the files hold or how images are hashed: releases of another are refused."""
 IMAGES: Final = "hashed"
 BANDS: Final = "bands"

@@ -230,7 +230,10 @@ class LineageRow(NamedTuple):
 
 
 class ImageHashes(NamedTuple):
-    """What a sample's picture is found again by, as `ImageRow` has it, and the original's width times height."""
+    """What a sample's picture is found again by, as `ImageRow` has it, and the original's width times height.
+
+    ``screenshot`` is what `filters.near_duplicates.screenshots` says of its scores.
+    """
 
     raw_sha256: str
     phash: str
@@ -240,6 +243,7 @@ class ImageHashes(NamedTuple):
     trimmed_phash256: str
     trimmed_clear_bits: int
     pixels: int
+    screenshot: bool
 
 
 class SelectedRow(NamedTuple):

@@ -114,7 +114,8 @@ def publish_index(folder: Path, root: Path, leaders: np.ndarray) -> int:
         rows = rows.filter(pa.array(np.isin(content_ids(rows["raw_sha256"].to_pylist()), leaders)))
         pq.write_table(rows, folder / SAMPLED / path.name)
         hashes = rows.append_column("pixels", rows["original_width"])
-        selected = {"key": rows["raw_sha256"], "hashes": hashes.select(ImageHashes._fields).to_struct_array()}
+        hashes = hashes.append_column("screenshot", pa.array([False] * rows.num_rows))
+        selected = {"key": rows["raw_sha256"], "hashes": hashes.select(list(ImageHashes._fields)).to_struct_array()}
         pq.write_table(pa.table(selected), folder / SAMPLED / f"{path.stem}.selected")
         paths.append(str(folder / SAMPLED / f"{path.stem}.selected"))
     pack = attempt_at(root, "pack")

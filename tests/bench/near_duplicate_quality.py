@@ -40,7 +40,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from filters.hamming import distances
-from filters.near_duplicates import DuplicateRules, hash_words
+from filters.image import measure
+from filters.near_duplicates import DuplicateRules, hash_words, screenshots
 from filters.perceptual import PerceptualHashes, perceptual_hashes, trimmed_hashes
 
 try:
@@ -146,11 +147,20 @@ class Hashed(NamedTuple):
     """(versions, views), as longer (with 4 words) and clear."""
     longer: np.ndarray
     clear: np.ndarray
+    screenshot: np.ndarray
+    """(versions,)"""
     rival: np.ndarray
     pdq: np.ndarray
     pdq_quality: np.ndarray
     squares: np.ndarray
     """The base only: 64 x 64 grey, whole and cut."""
+
+
+def is_screenshot(version: Image.Image, grey: np.ndarray) -> bool:
+    scores = {
+        score.name: score.value for score in measure(np.asarray(version), grey, raw_bytes=1, original=version.size)
+    }
+    return bool(screenshots(*(np.array([scores[name]]) for name in ("screenshot_share", "colours")))[0])
 
 
 def rival_hash(grey: Image.Image) -> str:
@@ -210,6 +220,7 @@ def hashed(path: Path) -> Hashed | None:
             np.stack([hash_words([view.phash for view in views], 64)[:, 0] for views in seen]),
             np.stack([hash_words([view.phash256 for view in views], 256) for views in seen]),
             np.array([[view.clear_bits for view in views] for views in seen]),
+            np.array([is_screenshot(version, grey) for version, grey in zip(versions, pixels, strict=True)]),
             hash_words([rival_hash(grey) for grey in greys], 64)[:, 0],
             np.stack([words for words, _ in pdq]),
             np.array([quality for _, quality in pdq]),
@@ -262,6 +273,7 @@ def family(name: str) -> str:
 def ours(table: Hashed, edit: int, rules: DuplicateRules) -> np.ndarray:
     """Return which base (row) our rule matches with which edited base (column): some view of each, clear and near."""
     near = np.zeros((len(table.path),) * 2, bool)
+    marked = table.screenshot[:, 0, None] & table.screenshot[None, :, edit]
     for one in range(2):
         for other in range(2):
             a, b = table.phash[:, 0, one], table.phash[:, edit, other]
@@ -270,7 +282,8 @@ def ours(table: Hashed, edit: int, rules: DuplicateRules) -> np.ndarray:
             close &= (table.clear[:, edit, other] >= rules.min_clear_bits)[None, :]
             rows, columns = np.nonzero(close)
             longer = distances(table.longer[rows, 0, one], table.longer[columns, edit, other])
-            sure = longer <= rules.verify_radius
+            both = longer + distances(a[rows], b[columns])
+            sure = (longer <= rules.verify_radius) & ((both <= rules.screenshot_bits) | ~marked[rows, columns])
             near[rows[sure], columns[sure]] = True
     return near
 

@@ -34,6 +34,8 @@ from filters.hamming import near_pairs
 from filters.near_duplicates import DuplicateRules, Images, clusters
 from pipelines.dedupe import Matching, run_dedupe
 from pipelines.stage import Attempt, StagePlan
+from schemas.arrow import arrow_schema
+from schemas.records import ImageRow
 
 SEED = 20261122
 ROWS_PER_PART = 100_000
@@ -70,6 +72,7 @@ def crawl(count: int) -> Images:
         phash256[:, None],
         np.full((count, 1), 64, np.int64),
         random.integers(10_000, 4_000_000, count),
+        np.zeros(count, np.bool_),
     )
 
 
@@ -96,6 +99,7 @@ def write_images(folder: Path, ids: np.ndarray, phash: np.ndarray, phash256: np.
             "original_width": pixels[rows],
             "original_height": none + 1,
             "outcome": pa.array(["keep"] * count),
+            "scores": pa.array([[]] * count, arrow_schema(ImageRow).field("scores").type),
             "phash": in_hex(phash[rows]),
             "phash256": in_hex(phash256[rows]),
             "clear_bits": none + 64,

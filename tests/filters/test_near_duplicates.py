@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,13 +26,14 @@ from filters.near_duplicates import (
     follow_released,
     hash_words,
     representatives,
+    screenshots,
     views,
     winner_key,
 )
 from filters.perceptual import perceptual_hashes
 
 RULES = DuplicateRules(radius=6, verify_radius=20, max_spread=24, min_clear_bits=32)
-Row = tuple[int, int, int, int, int]  # id, bits set in phash, bits set in phash256, clear bits, pixels
+Row = tuple  # id, bits set in phash, bits set in phash256, clear bits, pixels; a sixth marks a screenshot
 
 
 def low_bits(count: int, words: int) -> list[int]:
@@ -48,6 +50,7 @@ def columns(*rows: Row) -> Images:
         np.array([low_bits(row[2], 4) for row in rows], np.uint64).reshape(len(rows), 1, 4),
         np.array([[row[3]] for row in rows], np.int64).reshape(len(rows), 1),
         np.array([row[4] for row in rows], np.int64),
+        np.array([len(row) > 5 for row in rows]),
     )
 
 
@@ -207,6 +210,7 @@ def test_a_shrunken_copy_is_near_and_another_picture_is_not():
         hash_words([found.phash256 for found in hashes], 256)[:, None],
         np.array([[found.clear_bits] for found in hashes]),
         np.array([grey.size for grey in greys]),
+        np.zeros(3, np.bool_),
     )
     assert clusters(images, DuplicateRules()).match.tolist() == [EXACT, NEAR, UNIQUE]
 
@@ -246,6 +250,7 @@ def seen_twice(*rows: tuple[int, View, View, int]) -> Images:
         np.array([[low_bits(view[1], 4) for view in row[1:3]] for row in rows], np.uint64).reshape(len(rows), 2, 4),
         np.array([[view[2] for view in row[1:3]] for row in rows], np.int64).reshape(len(rows), 2),
         np.array([row[3] for row in rows], np.int64),
+        np.zeros(len(rows), np.bool_),
     )
 
 
@@ -281,6 +286,31 @@ def test_a_view_that_says_nothing_new_is_not_looked_up():
     assert seen.ids.tolist() == [1, 2, 2]
     assert np.bitwise_count(seen.phash).tolist() == [10, 5, 9]
     assert np.bitwise_count(seen.phash256).sum(axis=1).tolist() == [100, 50, 60]
+
+
+@pytest.mark.parametrize(
+    ("bits", "marked", "match"),
+    [(10, 2, NEAR), (11, 2, UNIQUE), (11, 1, NEAR), (20, 1, NEAR), (0, 2, NEAR)],
+)
+def test_two_screenshots_must_be_closer_than_other_pictures_by_both_hashes_together(bits, marked, match):
+    rows = [(1, 10, 100, 64, 9, *[True] * (marked > 0)), (2, 12, 100 + bits, 64, 4, *[True] * (marked > 1))]
+    assert found(*rows)[1][3] == match
+    assert found(*rows, rules=msgspec.structs.replace(RULES, screenshot_bits=2 + bits))[1][3] == NEAR
+
+
+def test_a_chain_of_screenshots_is_cut_where_they_differ():
+    rows = [(number, 10 + number, 100 + 8 * number, 64, 9 - number, True) for number in range(4)]
+    assert [row[0] for row in found(*rows)] == [0, 0, 2, 2]
+    assert [row[0] for row in found(*(row[:5] for row in rows))] == [0] * 4
+
+
+@pytest.mark.parametrize(
+    ("share", "colours", "said"),
+    [(0.2, 60, True), (0.1999, 60, False), (0.2, 61, False), (np.nan, 3, False), (0.9, np.nan, False)],
+)
+def test_a_screenshot_has_straight_edges_and_few_colours(share, colours, said):
+    assert screenshots(np.array([share]), np.array([colours])).tolist() == [said]
+    assert screenshots(np.empty(0), np.empty(0)).tolist() == []
 
 
 def test_the_closest_views_of_two_images_are_told_in_bits():

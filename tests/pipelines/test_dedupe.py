@@ -13,7 +13,7 @@ from pipelines.released import read_labels
 from pipelines.stage import Attempt, StagePlan
 from pipelines.storage import join
 from schemas.identity import sha256_hex
-from schemas.records import ClusterRow, ImageRow
+from schemas.records import ClusterRow, ImageRow, Score
 
 RULES = DuplicateRules()
 
@@ -46,6 +46,7 @@ def expected(rows):
         hash_words([row.phash256 for row in rows], 256)[:, None],
         np.array([[row.clear_bits] for row in rows]),
         np.array([row.original_width * row.original_height for row in rows]),
+        np.array([bool(row.scores) for row in rows]),
     )
     found = clusters(columns, RULES)
     digest = {int(identity): row.raw_sha256 for identity, row in zip(ids, rows, strict=True)}
@@ -80,6 +81,8 @@ def test_the_stage_finds_what_one_process_finds_whatever_the_split(tmp_path_fact
         picture(n, (base, flips, pixels), base, flips, pixels=pixels, clear=10 if base == 3 else 64)
         for n, (base, flips, pixels) in enumerate(drawn)
     ]
+    screenshot = [Score("screenshot_share", 0.5), Score("colours", 20.0)]
+    rows = [row._replace(scores=screenshot) if row.raw_sha256 < "8" else row for row in rows]
     rows += [picture(100 + n, "lost", outcome="drop") for n in range(3)]
     order.shuffle(rows)
     found, tallies = run(tmp_path_factory.mktemp("dedupe"), rows, cuts)

@@ -5,8 +5,9 @@ from filters.near_duplicates import content_ids
 from pipelines.exchange import read_columns
 from pipelines.hash_columns import hash_table, spread, write_edges
 from pipelines.parts import write_part
+from pipelines.sample import is_screenshot
 from pipelines.storage import join
-from schemas.records import ImageRow
+from schemas.records import ImageRow, Score
 
 
 def test_the_table_of_a_part_holds_kept_images_only(tmp_path, picture, attempt):
@@ -19,6 +20,16 @@ def test_the_table_of_a_part_holds_kept_images_only(tmp_path, picture, attempt):
     assert [f"{table[f'word{n}'][0].as_py():016x}" for n in range(4)] == [
         rows[0].phash256[at : at + 16] for at in range(0, 64, 16)
     ]
+
+
+def test_what_is_a_screenshot_is_read_from_the_scores_of_each_image(tmp_path, picture, attempt):
+    told = [(), (("colours", 60.0), ("entropy", 3.0), ("screenshot_share", 0.2)), (("screenshot_share", 0.9),)]
+    rows = [picture(n, n)._replace(scores=[Score(*score) for score in scores]) for n, scores in enumerate(told)]
+    rows.insert(1, picture(7, "lost", outcome="drop")._replace(scores=rows[1].scores))
+    part = write_part(attempt.place, "images", 0, ImageRow, rows)
+    table = hash_table(join(attempt.plan.folder, part.path))
+    assert table["screenshot"].to_pylist() == [False, True, False]
+    assert [is_screenshot(row) for row in rows if row.outcome == "keep"] == [False, True, False]
 
 
 def test_equal_values_meet_and_close_ones_are_spread():

@@ -76,8 +76,8 @@ def release(root, rows, against=(), *, unkept=(), rules=RULES, cuts=1):
 
 
 def sample_of(row):
-    fields = {name: getattr(row, name) for name in ImageHashes._fields if name != "pixels"}
-    hashes = ImageHashes(**fields, pixels=row.original_width * row.original_height)
+    fields = {name: getattr(row, name) for name in ImageHashes._fields if name not in ("pixels", "screenshot")}
+    hashes = ImageHashes(**fields, pixels=row.original_width * row.original_height, screenshot=False)
     lineage = LineageRow("", "", "", None, "", "", "", row.image_url, "", "", None, "", [])
     return SelectedRow(row.raw_sha256[:32], "", "{}", lineage, hashes, "", 0, 0)
 
