@@ -42,6 +42,13 @@ def test_the_same_members_are_the_same_bytes_with_no_time_and_no_owner():
             assert info.isreg()
 
 
+@pytest.mark.parametrize(("name", "size"), [("a.jpg", 0), ("n" * 100, 511), (f"{7:032x}.jpg", 123_456)])
+def test_a_header_is_the_one_that_tarfile_writes(name, size):
+    info = tarfile.TarInfo(name)
+    info.size = size
+    assert written([(name, bytes(size))])[0][: tarfile.BLOCKSIZE] == info.tobuf(tarfile.USTAR_FORMAT)
+
+
 def test_no_members_is_still_a_tar():
     data, _ = written([])
     assert names(data) == []
