@@ -4,11 +4,13 @@ Run: ``python tests/bench/near_duplicate_increment.py [NEW] [--released N] [--fo
 stage is a process of its own, whose CPU seconds and peak memory are its own and its children's: the release's own, the
 new images against it, all of both crawls from scratch, and the release's samples together with the new images. A
 release has a sample of every cluster here, and its index lists those; writing the index is not in the dedupe stage's
-time. Exit 1 if the second and the fourth keep different new images, or the second costs over a quarter of the third.
+time. Exit 1 if the second and the fourth differ in over 1 in 1,000 of the new images kept, or the second costs over a
+quarter of the third (which small runs do: each has its own start).
 
 The images are those of near_duplicate_scale.py, dealt to the two crawls at random, so that families span both; 1 new
 image in 10 is a released one met again. In the last two runs the released ones have the first pick: the most pixels,
-the smallest ids. What the third keeps differs: there a dropped copy may still tie a new image to what was kept.
+the smallest ids. What the fourth keeps may still differ: there a new image may tie two samples together, so that one
+takes the other's place and a copy of the other alone is kept. In the third a dropped copy may tie a new image too.
 """
 
 from __future__ import annotations
@@ -162,7 +164,7 @@ def compare(folder: Path, new: int, released: int) -> bool:
     print(f"index: {took['release']['bytes'] / samples:.0f} bytes a sample, {samples} samples")
     print(f"new images kept: {kept['increment'].size} of {new}; kept by one of them only: {apart}")
     print(f"increment / scratch: {ratio:.3f} of the CPU seconds")
-    return apart["together"] == 0 and ratio <= 0.25
+    return apart["together"] * 1000 <= kept["increment"].size and ratio <= 0.25
 
 
 def main() -> None:
