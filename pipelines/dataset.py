@@ -128,10 +128,12 @@ def publish(
 
 def _put_on_disk(out: str, listed: list[tuple[DatasetFile, str]], written: dict[str, bytes]) -> None:
     target, fresh, old = (Path(out) / f"{FOLDER}{ending}" for ending in ("", ".new", ".old"))
-    if (target / MANIFEST).is_file() and (target / MANIFEST).read_bytes() == written[MANIFEST]:
-        return
+    if old.exists() and not target.exists():  # a run was killed between the renames below
+        old.rename(target)
     for leftover in (fresh, old):
         storage.remove_tree(str(leftover))
+    if (target / MANIFEST).is_file() and (target / MANIFEST).read_bytes() == written[MANIFEST]:
+        return
     for folder in _ENDINGS:
         (fresh / folder).mkdir(parents=True)
     for entry, source in listed:

@@ -23,6 +23,7 @@ from pipelines import (
     hash_index,
     index_writer,
     pack,
+    run_log,
     screen,
     select,
     storage,
@@ -43,7 +44,16 @@ from pipelines.refusals import refused_before
 from pipelines.report import write_report
 from pipelines.run_log import RunLog, plain
 from pipelines.runner import check_path
-from pipelines.stage import Attempt, Committed, StagePlan, committed, earlier_stages, merge_done, new_attempt
+from pipelines.stage import (
+    Attempt,
+    Committed,
+    StagePlan,
+    clear_leftovers,
+    committed,
+    earlier_stages,
+    merge_done,
+    new_attempt,
+)
 from pipelines.suppression_list import ListFile, compile_list
 from pipelines.unit_of_work import by_table
 from pipelines.workflow import Crawl, Workflow, as_plain
@@ -152,6 +162,8 @@ class Run:
             retries=dict(plan.retries),
         )
         try:
+            for folder in (self._out, storage.join(self._out, run_log.FOLDER)):
+                storage.remove_unfinished(folder)
             storage.write_bytes(storage.join(self._out, RUN_RECORD), msgspec.json.format(msgspec.json.encode(record)))
         except OSError as error:
             raise StageFailed(f"{self._out}: {error}") from error
@@ -191,6 +203,8 @@ class Run:
         try:
             if found is None:
                 found, event = self._run_stage(stage, plan), "committed"
+            else:
+                clear_leftovers(found)  # of a run that was killed as it committed the stage
         except BaseException as error:
             why = str(error) or type(error).__name__
             self._log.add("failed", {**named, "seconds": _since(began), "error": why})

@@ -272,9 +272,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
             )
         except OSError as error:
             raise StageFailed(f"{self.plan.stage}: {_last_line(error)}") from error
-        clear_dead_attempts(self.plan.folder, keep=self.name)
-        storage.remove_unlisted(self.plan.folder, saved.FOLDER, {part.path for part in manifest.parts})
-        return Committed(folder=self.plan.folder, manifest=manifest)
+        stage = Committed(folder=self.plan.folder, manifest=manifest)
+        clear_leftovers(stage)
+        return stage
 
 
 def new_attempt(plan: StagePlan, options: PipelineOptions, log: RunLog | None = None) -> Attempt:
@@ -282,14 +282,22 @@ def new_attempt(plan: StagePlan, options: PipelineOptions, log: RunLog | None = 
     return Attempt(plan=plan, name=f"attempt-{secrets.token_hex(4)}", options=options, log=log)
 
 
-def clear_dead_attempts(folder: str, *, keep: str) -> None:
-    """Remove every attempt in a stage's folder but ``keep``, and the working files inside ``keep``."""
-    for attempt in storage.folders(folder, "attempt-"):
-        if attempt != keep:
-            storage.remove_tree(storage.join(folder, attempt))
-    storage.abort_uploads(folder)
-    for working in ("progress", "exchange"):
-        storage.remove_tree(storage.join(folder, keep, working))
+def clear_leftovers(stage: Committed) -> None:
+    """Remove from a committed stage's folder what its manifest does not need.
+
+    That is attempts that died, work that was saved and not used, exchange files, and files that were being written when
+    a run was killed: also one that was killed right after the manifest was published.
+    """
+    listed = {part.path for part in stage.manifest.parts}
+    needed = {path.split("/", 1)[0] for path in listed}
+    for attempt in storage.folders(stage.folder, "attempt-"):
+        if attempt not in needed:
+            storage.remove_tree(storage.join(stage.folder, attempt))
+            continue
+        for working in ("progress", "exchange"):
+            storage.remove_tree(storage.join(stage.folder, attempt, working))
+    storage.remove_unlisted(stage.folder, saved.FOLDER, listed)
+    storage.remove_unfinished(stage.folder)
 
 
 def _last_line(error: BaseException) -> str:

@@ -26,6 +26,7 @@ from pipelines.errors import InputRefused
 _CHUNK = 1 << 20
 _NEAR = 1 << 20  # bytes that a store sends in the time of a request, some 20 ms at 50 MB/s
 _AT_ONCE = 16 << 20  # the most bytes of one request, but for a range that is longer
+_UNFINISHED = ".writing-"  # how the name of a file begins that is being written
 
 
 def _umask() -> int:
@@ -194,7 +195,7 @@ def write_bytes(path: str, data: bytes) -> None:
 def _temporary(folder: Path) -> Iterator[tuple[IO[bytes], str]]:
     """Yield an open temporary file in ``folder`` and its name; what is left of it afterwards is removed."""
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=folder)
+    handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=folder)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file, name
@@ -232,7 +233,7 @@ class ContentFile:
             self.file = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - closed by discard
             return
         Path(folder).mkdir(parents=True, exist_ok=True)
-        handle, self._name = tempfile.mkstemp(prefix=".writing-", dir=folder)
+        handle, self._name = tempfile.mkstemp(prefix=_UNFINISHED, dir=folder)
         self.file = os.fdopen(handle, "w+b")
 
     def publish(self, stem: str, suffix: str) -> Published:
@@ -342,10 +343,16 @@ def files_below(folder: str) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
 
 
-def abort_uploads(folder: str) -> None:
-    """Clear away what processes that were killed while they wrote to an object store left open below ``folder``."""
+def remove_unfinished(folder: str) -> None:
+    """Remove what processes that were killed while they wrote into ``folder`` left there.
+
+    On an object store these are open uploads to anywhere below it.
+    """
     if _on_s3(folder):
         s3.abort_uploads(folder)
+        return
+    for path in Path(folder).glob(f"{_UNFINISHED}*"):
+        path.unlink()
 
 
 def remove_tree(path: str) -> None:

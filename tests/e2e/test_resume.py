@@ -69,7 +69,7 @@ def test_killed_in_every_stage_and_resumed(demo, tmp_path):
     assert root_of(out) == root_of(demo)
     assert json.loads(harubang("verify", out, "--json").stdout)["ok"]
     for folder in (out / "stages").iterdir():
-        assert len(list(folder.glob("attempt-*"))) == 1, folder.name
+        assert len(list(folder.glob("attempt-*"))) == (folder.name[:5] != "fetch"), folder.name  # its work is in saved/
 
 
 def test_a_second_run_into_the_same_folder_is_refused_while_the_first_is_at_work(tmp_path):

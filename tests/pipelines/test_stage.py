@@ -50,7 +50,7 @@ from pipelines.stage import (
     StageManifest,
     StagePlan,
     balance,
-    clear_dead_attempts,
+    clear_leftovers,
     committed,
     earlier_stages,
     merge_done,
@@ -270,7 +270,8 @@ def test_every_try_has_a_name_of_its_own(tmp_path):
 
 
 def test_nothing_is_cleared_where_nothing_died(tmp_path):
-    clear_dead_attempts(str(tmp_path / "none"), keep="attempt-1")
+    manifest = StageManifest(stage="some", fingerprint="", covers={}, parts=[], tallies={})
+    clear_leftovers(Committed(folder=str(tmp_path / "none"), manifest=manifest))
     assert list(tmp_path.iterdir()) == []
 
 
