@@ -221,11 +221,13 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
             with ProgressLine(job, self.place.path, shown=self.log is None or self.log.stream is None):
                 pipeline = make_pipeline(self.options)
                 reports = expand(pipeline)
-                _ = (
-                    reports
-                    | "gather" >> beam.CombineGlobally(MergeReports())
-                    | "note" >> beam.ParDo(_WriteReport(result))
-                )
+                nothing = pipeline | "nothing" >> beam.Create([Done([], [])])  # a job without work has a report too
+                keyed = [
+                    some | f"{name} keyed" >> beam.Map(_keyed).with_output_types(tuple[int, Done])
+                    for name, some in (("reports", reports), ("no report", nothing))
+                ]
+                gathered = keyed | "all reports" >> beam.Flatten() | "gather" >> beam.GroupByKey()
+                _ = gathered | "note" >> beam.ParDo(_WriteReport(result))
                 pipeline.run().wait_until_finish()
             done = msgspec.json.decode(storage.read_bytes(result), type=Done)
         except Exception as error:
@@ -327,29 +329,8 @@ def merge_done(reports: Iterable[Done]) -> Done:
     return Done(sorted(set(parts)), tallies, tuple(sorted(work)))
 
 
-class MergeReports(beam.CombineFn):
-    """Beam's face of `merge_done`."""
-
-    def create_accumulator(self) -> Done:
-        """Return the report of no work."""
-        return Done([], [])
-
-    def add_input(self, mutable_accumulator: Done, element: Done) -> Done:
-        """Add one report."""
-        parts, tallies, work = mutable_accumulator
-        return Done([*parts, *element.parts], [*tallies, *element.tallies], (*work, *element.work))
-
-    def merge_accumulators(self, accumulators: Iterable[Done]) -> Done:
-        """Merge sets of reports."""
-        return merge_done(accumulators)
-
-    def extract_output(self, accumulator: Done) -> Done:
-        """Return the merged report."""
-        return merge_done([accumulator])
-
-
-def _as_it_is(report: Done) -> Done:
-    return report
+def _keyed(report: Done) -> tuple[int, Done]:
+    return 0, report
 
 
 class _WriteReport(beam.DoFn):
@@ -358,6 +339,6 @@ class _WriteReport(beam.DoFn):
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def process(self, done: Done) -> None:
-        """Write ``done`` as JSON."""
-        storage.write_bytes(self._path, msgspec.json.encode(done))
+    def process(self, gathered: tuple[int, Iterable[Done]]) -> None:
+        """Write them as one, as JSON. They come one by one, so that no element grows with their number."""
+        storage.write_bytes(self._path, msgspec.json.encode(merge_done(gathered[1])))

@@ -1,10 +1,16 @@
 """Sites of a test, served on loopback whatever their names."""
 
+import io
+import itertools
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
+from PIL import Image
+
 HTML = "text/html; charset=utf-8"
+_THINGS = ["돌하르방", "해녀", "한옥", "항아리", "김치", "감귤", "오름", "장독대"]
 
 
 class LoopbackWeb:
@@ -54,3 +60,57 @@ class LoopbackWeb:
         asked = {name: number for name, number in self.asked.items() if name in self.routes}
         self.asked.clear()
         return asked
+
+
+def _picture(seed, quality):
+    rough = np.random.default_rng(seed).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(rough).resize((160, 120), Image.Resampling.BICUBIC).save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def _hosts(copies):
+    return [f"{name}{copy}.test" for copy in range(copies) for name in ("ga", "na", "da")]
+
+
+def small_site(copies=1):
+    """Three sites of two pages, as often as told; of four images a page the last is a copy or near copy of another."""
+    routes = {}
+    for place, host in enumerate(_hosts(copies)):
+        routes[f"{host}/"] = (HTML, b"<html><body><a href='/p0'>0</a><a href='/p1'>1</a></body></html>")
+        for page, number in itertools.product(range(2), range(4)):
+            seed = (place * 2 + page) * 4 + number
+            drawn, quality = (seed % 8, 60 + 30 * (place % 2)) if number == 3 else (seed, 90)
+            routes[f"{host}/i{page}-{number}.jpg"] = ("image/jpeg", _picture(drawn, quality))
+        for page in range(2):
+            seed = (place * 2 + page) * 4
+            captions = [
+                f"제주 바닷가 마을에서 만난 {_THINGS[n % len(_THINGS)]} 풍경 {n}" for n in range(seed, seed + 4)
+            ]
+            shown = {f"/i{page}-{number}.jpg": caption for number, caption in enumerate(captions)}
+            shown |= {"/none.jpg": "사라진 사진 속의 한옥 마을 풍경", "/short.jpg": "돌"}
+            body = "".join(
+                f"<figure><img src='{name}'><figcaption>{caption}</figcaption></figure>"
+                for name, caption in shown.items()
+            )
+            routes[f"{host}/p{page}"] = (HTML, f"<html><body><h1>마을 {page}</h1>{body}</body></html>".encode())
+    return routes
+
+
+def small_workflow(web, copies=1):
+    """The workflow that takes `small_site` from ``web``: with drops, and several shards and partitions."""
+    return {
+        "name": "small",
+        "sources": {"crawl": {"seeds": [f"http://{host}/" for host in _hosts(copies)], "depth": 2}},
+        "network": {
+            "allow_loopback": True,
+            "connect_to": {"*": web.address},
+            "connections": 8,
+            "delay_seconds": 0,
+            "backoff_seconds": 0.01,
+            "max_tries": 1,
+        },
+        "fetch": {"processes": 1},
+        "select": {"filters": []},
+        "pack": {"samples_per_shard": 8},
+    }

@@ -4,8 +4,6 @@ For each seed one output folder is killed at every point, one after another, in 
 call that it draws; now and then what was being written is torn, as when the machine goes down. Then the run ends.
 """
 
-import io
-import itertools
 import json
 import os
 import random
@@ -13,20 +11,16 @@ import re
 import shutil
 import signal
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from pipelines.stage import REUSED, read_manifest
 from pipelines.status import current_ledger
 from pipelines.verify import verify
 from tests.e2e.death import NOT_REACHED, Deaths, Point
-from tests.loopback_web import HTML, LoopbackWeb
+from tests.loopback_web import LoopbackWeb, small_site, small_workflow
 
 SEEDS = range(5)
 STAGES = ["crawl", "extract", "screen", "fetch", "dedupe", "select", "pack"]
-HOSTS = [f"{name}.test" for name in ("ga", "na", "da")]
-THINGS = ["돌하르방", "해녀", "한옥", "항아리", "김치", "감귤", "오름", "장독대"]
 MOST_CALLS = 3
 LATER = ("--set", "network.delay_seconds=0.001")  # another pace: new stages, which take over what the first run has
 
@@ -73,55 +67,11 @@ AGAIN = {
 }
 
 
-def picture(seed, quality):
-    rough = np.random.default_rng(seed).integers(0, 256, (9, 12, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(rough).resize((160, 120), Image.Resampling.BICUBIC).save(out, "JPEG", quality=quality)
-    return out.getvalue()
-
-
-def site():
-    """Three sites of two pages; of four images a page the last is a copy or a near copy of one elsewhere."""
-    routes = {}
-    for place, host in enumerate(HOSTS):
-        routes[f"{host}/"] = (HTML, b"<html><body><a href='/p0'>0</a><a href='/p1'>1</a></body></html>")
-        for page, number in itertools.product(range(2), range(4)):
-            seed = (place * 2 + page) * 4 + number
-            drawn, quality = (seed % 8, 60 + 30 * (place % 2)) if number == 3 else (seed, 90)
-            routes[f"{host}/i{page}-{number}.jpg"] = ("image/jpeg", picture(drawn, quality))
-        for page in range(2):
-            seed = (place * 2 + page) * 4
-            captions = [f"제주 바닷가 마을에서 만난 {THINGS[n % len(THINGS)]} 풍경 {n}" for n in range(seed, seed + 4)]
-            shown = {f"/i{page}-{number}.jpg": caption for number, caption in enumerate(captions)}
-            shown |= {"/none.jpg": "사라진 사진 속의 한옥 마을 풍경", "/short.jpg": "돌"}
-            body = "".join(
-                f"<figure><img src='{name}'><figcaption>{caption}</figcaption></figure>"
-                for name, caption in shown.items()
-            )
-            routes[f"{host}/p{page}"] = (HTML, f"<html><body><h1>마을 {page}</h1>{body}</body></html>".encode())
-    return routes
-
-
 @pytest.fixture(scope="module")
 def workflow(tmp_path_factory):
-    web = LoopbackWeb(site())
+    web = LoopbackWeb(small_site())
     path = tmp_path_factory.mktemp("kills") / "workflow.yaml"
-    text = {
-        "name": "kills",
-        "sources": {"crawl": {"seeds": [f"http://{host}/" for host in HOSTS], "depth": 2}},
-        "network": {
-            "allow_loopback": True,
-            "connect_to": {"*": web.address},
-            "connections": 8,
-            "delay_seconds": 0,
-            "backoff_seconds": 0.01,
-            "max_tries": 1,
-        },
-        "fetch": {"processes": 1},
-        "select": {"filters": []},
-        "pack": {"samples_per_shard": 8},
-    }
-    path.write_text(json.dumps(text))
+    path.write_text(json.dumps(small_workflow(web)))
     yield path
     web.close()
 

@@ -46,7 +46,6 @@ from pipelines.run_log import RunLog
 from pipelines.stage import (
     Attempt,
     Committed,
-    MergeReports,
     StageManifest,
     StagePlan,
     balance,
@@ -114,7 +113,6 @@ DO_FNS = [
     stage._WriteReport("/out/result.json"),
     text_counts.SpreadPairs("/out/x", 8),
     text_counts.CountPartition(PLACE),
-    MergeReports(),
 ]
 
 PARTS = st.builds(
@@ -193,20 +191,6 @@ def test_merging_reports_is_associative_and_commutative(reports, cut):
     assert merge_done(reversed(reports)) == whole
     assert merge_done([merge_done(reports[:cut]), merge_done(reports[cut:])]) == whole
     assert merge_done([whole, Done([], [])]) == whole
-
-
-@settings(max_examples=30, deadline=None)
-@given(reports=REPORTS, cut=st.integers(0, 6))
-def test_the_combiner_gives_what_merging_gives_on_any_split(reports, cut):
-    combiner = MergeReports()
-    accumulators = []
-    for piece in (reports[:cut], reports[cut:]):
-        accumulator = combiner.create_accumulator()
-        for report in piece:
-            accumulator = combiner.add_input(accumulator, report)
-        accumulators.append(accumulator)
-    merged = combiner.extract_output(combiner.merge_accumulators(accumulators))
-    assert merged == merge_done(reports)
 
 
 def test_a_part_reported_twice_is_one_part():
