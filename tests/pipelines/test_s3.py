@@ -141,9 +141,9 @@ def test_what_a_killed_upload_left_open_is_aborted(s3_folder):
     place = s3._split(f"{s3_folder}/stage/large")
     s3._client().create_multipart_upload(**place)
     s3._client().create_multipart_upload(**s3._split(f"{s3_folder}/other/large"))
-    storage.abort_uploads(f"{s3_folder}/stage")
+    storage.remove_unfinished(f"{s3_folder}/stage")
     assert [upload["Key"] for upload in open_uploads(s3_folder)] == [place["Key"].replace("stage", "other")]
-    storage.abort_uploads(s3_folder)
+    storage.remove_unfinished(s3_folder)
 
 
 def test_a_conditional_put_is_refused_where_something_else_is_there(s3_folder):
