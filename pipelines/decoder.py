@@ -117,6 +117,8 @@ class _Child(asyncio.BufferedProtocol):
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._ready
+            if self._gone:  # already, before anybody was told that it is there
+                raise ConnectionError("hung up")
         except OSError as error:  # it hung up, or takes too long
             raise RuntimeError(f"the decoder process does not start ({await self.end()})") from error
         except BaseException:
@@ -330,6 +332,8 @@ class DecoderPool:
 
     def _replace(self, child: _Child, culprit: _Image | None) -> None:
         """Have another process in the place of ``child``; what that was sent, but for ``culprit``, is sent again."""
+        if child not in self._children:  # it died as the pool was closed, which ends it
+            return
         self._children.remove(child)
         self._waiting.extendleft(reversed(child.images))
         _run(self._bury(child, culprit), self._ending)
