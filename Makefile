@@ -35,18 +35,22 @@ s3-server: .tools/versitygw
 .tools/versitygw:
 	GOBIN=$(CURDIR)/.tools go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
-# A Flink cluster for this machine: Flink in an environment of its own, Beam's job server by its Maven coordinates, its
-# jars checked against a list in the checkout. Needs Java 11 or later, Maven and Go.
-cluster-parts: .tools/versitygw .tools/flink/ready .tools/beam-flink/ready
-.tools/flink/ready:
-	$(PYTHON) -m venv .tools/flink
-	.tools/flink/bin/python -m pip install -q --disable-pip-version-check --no-deps apache-flink-libraries==1.19.3
+# A cluster for this machine: Flink or Spark in an environment of its own, Beam's job servers by their Maven coordinates,
+# the jars checked against a list in the checkout. Needs Java 11 or later, Maven and Go.
+ENGINE := flink-1.20
+PACKAGE_flink-1.19 := apache-flink-libraries==1.19.3
+PACKAGE_flink-1.20 := apache-flink-libraries==1.20.3
+PACKAGE_spark-3 := pyspark==3.5.9
+cluster-parts: .tools/versitygw .tools/$(ENGINE)/ready .tools/beam/ready
+.tools/$(ENGINE)/ready:
+	$(PYTHON) -m venv .tools/$(ENGINE)
+	.tools/$(ENGINE)/bin/python -m pip install -q --disable-pip-version-check --no-deps $(PACKAGE_$(ENGINE))
 	touch $@
-.tools/beam-flink/ready: workflows/cluster/pom.xml workflows/cluster/jars.sha512
-	rm -rf .tools/beam-flink
+.tools/beam/ready: workflows/cluster/pom.xml workflows/cluster/jars.sha512
+	rm -rf .tools/beam
 	mvn -q -B -C -f workflows/cluster/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
-		-DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.tools/beam-flink
-	cd .tools/beam-flink && sha512sum --quiet -c $(CURDIR)/workflows/cluster/jars.sha512
+		-DincludeScope=runtime -DoutputDirectory=$(CURDIR)/.tools/beam
+	cd .tools/beam && sha512sum --quiet -c $(CURDIR)/workflows/cluster/jars.sha512
 	touch $@
 
 # The schema of the Flink Kubernetes operator's resources, for the tests of workflows/deploy. Needs Maven.
@@ -57,8 +61,8 @@ deploy-schema: .tools/flink-operator-api.jar
 		-Dartifact=org.apache.flink:flink-kubernetes-operator-api:1.10.0 -DoutputDirectory=$(CURDIR)/.tools/operator
 	mv .tools/operator/flink-kubernetes-operator-api-1.10.0.jar $@
 
-cluster-demo: .venv/ready cluster-parts ## the demo on a real Flink cluster and an S3 server of this machine
-	$(BIN)/python workflows/cluster/demo.py
+cluster-demo: .venv/ready cluster-parts ## the demo on a real cluster and an S3 server of this machine
+	$(BIN)/python -m workflows.cluster.demo --engine $(ENGINE)
 
 lock: .venv/ready ## resolve requirements.lock anew from pyproject.toml (uv must be installed)
 	uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra test --extra img2dataset --extra s3 \

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import DebugOptions, DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
@@ -97,6 +97,8 @@ def make_pipeline(options: PipelineOptions) -> beam.Pipeline:
         # What a worker raises reaches us as an exception; Beam's own traceback of it would bury the one clear line.
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
         return beam.Pipeline(runner=_embedded(options), options=options)
+    # Else Beam runs "pip freeze" for every job, 2 s, and sends the list; the workers install nothing anyway.
+    options.view_as(DebugOptions).add_experiment("disable_logging_submission_environment")
     return beam.Pipeline(options=options)
 
 

@@ -71,6 +71,19 @@ def test_another_engine_is_handed_to_beam():
     assert type(make_pipeline(parse_options(["--runner=FlinkRunner"])).runner).__name__ == "FlinkRunner"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "option", "value"),
+    [
+        (["--runner=FlinkRunner", "--flink_master=jm:8081", "--flink_version=1.20"], "flink_master", "jm:8081"),
+        (["--runner=SparkRunner", "--spark_master_url=local[2]"], "spark_master_url", "local[2]"),
+        (["--runner=PortableRunner", "--job_endpoint=host:8099"], "job_endpoint", "host:8099"),
+        (["--runner=DataflowRunner", "--project=p", "--temp_location=gs://b/t"], "temp_location", "gs://b/t"),
+    ],
+)
+def test_an_engine_s_own_options_are_understood(arguments, option, value):
+    assert parse_options(arguments).get_all_options()[option] == value
+
+
 def test_options_reach_worker_processes():
     pipeline = make_pipeline(parse_options(["--direct_running_mode=multi_processing", "--job_name=one-job"]))
     passed = pipeline.runner._provision_info.provision_info.pipeline_options
