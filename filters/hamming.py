@@ -38,10 +38,12 @@ CHUNK: Final = 1 << 16
 """Pairs compared at a time: the arrays of one step, half a megabyte each, stay in a core's cache. Measured on the
 buckets of ten million hashes: 2^16 takes 0.6 of the time of 2^18."""
 LOOKUP_COST: Final = 4.0
+PAIR_COST: Final = 6.0
 KEY_COST: Final = 100_000.0
 ROW_COST: Final = 45.0
-"""Costs in units of one compared pair (0.8 ns): of looking a hash up, of starting on one more key, and of sorting a
-hash by it. Rough estimates, measured on the buckets of one million hashes; only the time depends on them."""
+"""Costs in units of one compared pair of neighbours (0.8 ns): of looking a hash up (in units of `PAIR_COST`), of
+comparing a pair that was looked up, of starting on one more key, and of sorting a hash by it. Rough estimates, measured
+on the buckets of one million hashes; only the time depends on them."""
 
 STRIDE: Final = 29
 """A band takes every 29th bit of the hash, modulo 64. Neighbouring bits of a pHash are neighbouring frequencies and
@@ -244,6 +246,17 @@ def _wants_longer_keys(plan: tuple[Band, ...], number: int, rows: Rows, pairs: R
     return len(longer) * (KEY_COST + ROW_COST * rows + by_chance) < pairs
 
 
+def _depths(plan: tuple[Band, ...], number: int, few: Rows, many: Rows) -> Rows:
+    """Return by how many bands after ``number`` groups are cheapest to look up, ``many`` hashes among ``few``."""
+    costs = [PAIR_COST * few * many]
+    for depth in range(1, 1 + len(_longest(plan, number)[0])):
+        keys = len(_refinements(plan, number, depth))
+        by_chance = PAIR_COST * few * many / 2.0 ** (depth * plan[0].width)
+        costs.append(keys * (KEY_COST + ROW_COST * (few + many) + by_chance))
+    cheapest: Rows = np.argmin(np.stack(costs), axis=0)
+    return cheapest
+
+
 def _groups(keys: npt.NDArray[np.unsignedinteger]) -> tuple[Rows, Rows, Rows]:
     """Return the rows in the order of keys, and where the rows of each key that is there start and how many."""
     order = np.argsort(keys, kind="stable")
@@ -307,7 +320,8 @@ def _hits_across(few: Hashes, many: Hashes, radius: int, number: int) -> Iterato
     other_keys = _key(many, [plan[number]])
     other_starts, other_order = _by_key(other_keys, width)
     sizes, other_sizes = np.diff(starts), np.diff(other_starts)
-    small = ~_wants_longer_keys(plan, number, sizes + other_sizes, sizes * other_sizes)
+    depths = _depths(plan, number, sizes, other_sizes)
+    small = depths == 0
     rows = np.flatnonzero(small[other_keys])
     right, left = _close(many[rows], other_keys[rows], few[order], starts, radius)
     yield _first_told(order[left], rows[right], few, many, plan, (number,))
@@ -315,7 +329,7 @@ def _hits_across(few: Hashes, many: Hashes, radius: int, number: int) -> Iterato
         rows = order[starts[key] : starts[key + 1]]
         others = other_order[other_starts[key] : other_starts[key + 1]]
         values, other_values = few[rows], many[others]
-        for more in _longest(plan, number):
+        for more in _refinements(plan, number, int(depths[key])):
             chosen = [plan[n] for n in more]
             finer_starts, at = _by_key(_key(values, chosen), sum(band.width for band in chosen))
             right, left = _close(other_values, _key(other_values, chosen), values[at], finer_starts, radius)
