@@ -28,9 +28,6 @@ from schemas.identity import sha256_hex
 from schemas.reasons import Reason
 
 LENGTH: Final = struct.Struct("<I")
-_REQUEST_BUFFER_BYTES: Final = 2**18
-"""Room for most images: the default of 8 KiB takes three reads for each."""
-
 GRACE_SECONDS: Final = 1.0
 """The parent's deadline comes first; this process's own alarm is for when the parent is gone."""
 
@@ -39,10 +36,8 @@ def main() -> None:
     """Serve until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes our stdin
     settings = msgspec.json.decode(sys.argv[1], type=ImageSettings)
-    with (
-        os.fdopen(os.dup(0), "rb", buffering=_REQUEST_BUFFER_BYTES) as requests,
-        os.fdopen(os.dup(1), "wb", buffering=0) as answers,
-    ):
+    requests = sys.stdin.buffer
+    with os.fdopen(os.dup(1), "wb", buffering=0) as answers:
         os.dup2(2, 1)  # nothing a library prints may reach the answers
         _warm_up(settings)
         _limit(settings)
