@@ -6,13 +6,17 @@ import argparse
 import contextlib
 import io
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DebugOptions, DirectOptions, PipelineOptions, StandardOptions
-from apache_beam.portability.api import beam_provision_api_pb2
-from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.portability import python_urns
+from apache_beam.portability.api import beam_fn_api_pb2, beam_provision_api_pb2
+from apache_beam.runners.portability import local_job_service
+from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
@@ -110,3 +114,41 @@ def _embedded(options: PipelineOptions) -> PipelineRunner:
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
     provision = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
     return fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(provision))
+
+
+@worker_handlers.WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
+class _WatchedWorker(worker_handlers.SubprocessSdkWorkerHandler):
+    """A worker process of the embedded engine. Where one dies, Beam 2.77 waits for its answer for ever; so what it was
+    asked for, and what it is asked for later, is answered with how it ended, and the job fails with that.
+    """
+
+    def start_worker(self) -> None:
+        """Start the process, and a thread that waits for its end."""
+        self.worker = local_job_service.SubprocessSdkWorker(
+            self._worker_command_line, self.control_address, self.provision_info, self.worker_id
+        )
+        self.worker_thread = threading.Thread(name="run_worker", target=self._watch)
+        self.worker_thread.start()
+
+    def _watch(self) -> None:
+        try:
+            self.worker.run()
+        except RuntimeError as error:  # it ended by itself, and not well
+            self._answer_for_it(str(error))
+
+    def _answer_for_it(self, why: str) -> None:
+        connection = self.control_conn
+        push = connection.push
+
+        def answer(future: Any) -> None:
+            future.set(beam_fn_api_pb2.InstructionResponse(instruction_id=future.instruction_id, error=why))
+
+        def push_and_answer(request: Any) -> Any:
+            future = push(request)
+            if future is not None:
+                answer(future)
+            return future
+
+        connection.push = push_and_answer
+        for future in list(connection._futures_by_id.values()):
+            answer(future)

@@ -1,3 +1,6 @@
+import os
+import signal
+
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions
@@ -121,3 +124,12 @@ def test_a_path_that_starts_from_here_is_for_the_embedded_engine_only():
     check_path("out/demo", parse_options([]))
     with pytest.raises(InputRefused, match="out/demo: a cluster's workers have other working directories"):
         check_path("out/demo", parse_options(["--runner=FlinkRunner"]))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # Beam's reader of a dead worker
+def test_a_worker_process_that_dies_ends_the_job_with_its_reason():
+    options = parse_options(["--direct_num_workers=2", "--direct_running_mode=multi_processing"])
+    pipeline = make_pipeline(options)
+    _ = pipeline | beam.Create([1, 2, 3]) | beam.Map(lambda _: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(RuntimeError, match="Worker subprocess exited with return code 137"):
+        pipeline.run().wait_until_finish()
