@@ -86,7 +86,8 @@ def find_parts(engine: str, tools: Path = ROOT / ".tools") -> Parts:
     jars = next(tools.glob(f"{engine}/lib/python*/site-packages/py*/{'jars' if 'spark' in engine else 'lib'}"), None)
     other = "beam-runners-flink" if "spark" in engine else "beam-runners-spark"
     beam = sorted(path for path in tools.glob("beam/*.jar") if not path.name.startswith((other, "slf4j-")))
-    if not Path(store).exists() or jars is None or not beam or shutil.which("java") is None:
+    whole = all((tools / part / "ready").exists() for part in (engine, "beam"))  # nothing that was broken off
+    if not Path(store).exists() or jars is None or not whole or shutil.which("java") is None:
         raise ClusterError(
             f"the parts of {engine} are not in {tools}: make cluster-parts ENGINE={engine} (needs Java, Maven, Go)"
         )
