@@ -10,7 +10,7 @@ demo: .venv/ready ## the embedded Korean web, crawled and curated into out/demo/
 
 test: .venv/ready ## lint, types, import rules, tests
 	$(MAKE) check
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -rs
 
 check: .venv/ready
 	$(BIN)/ruff check .
