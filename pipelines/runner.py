@@ -22,6 +22,7 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from pipelines.errors import InputRefused
 
+_STOP_SECONDS = 30.0  # that a worker process has for the end of what it does
 _EMBEDDED = ("", "directrunner", "fnapirunner", "embedded")
 _REFUSED = {
     "daskrunner": "it loses data silently",
@@ -127,8 +128,12 @@ class _WatchedWorker(worker_handlers.SubprocessSdkWorkerHandler):
         self.worker = local_job_service.SubprocessSdkWorker(
             self._worker_command_line, self.control_address, self.provision_info, self.worker_id
         )
-        self.worker_thread = threading.Thread(name="run_worker", target=self._watch)
+        self.worker_thread = threading.Thread(name="run_worker", target=self._watch, daemon=True)
         self.worker_thread.start()
+
+    def stop_worker(self) -> None:
+        """Wait for its end. One whose job failed elsewhere may wait for data for ever; it ends with this process."""
+        self.worker_thread.join(_STOP_SECONDS)
 
     def _watch(self) -> None:
         try:
