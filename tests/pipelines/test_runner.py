@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 
@@ -126,10 +127,13 @@ def test_a_path_that_starts_from_here_is_for_the_embedded_engine_only():
         check_path("out/demo", parse_options(["--runner=FlinkRunner"]))
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # Beam's reader of a dead worker
+@pytest.mark.filterwarnings(  # Beam's threads that served a worker which is dead
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 def test_a_worker_process_that_dies_ends_the_job_with_its_reason():
     options = parse_options(["--direct_num_workers=2", "--direct_running_mode=multi_processing"])
     pipeline = make_pipeline(options)
     _ = pipeline | beam.Create([1, 2, 3]) | beam.Map(lambda _: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(RuntimeError, match="Worker subprocess exited with return code 137"):
         pipeline.run().wait_until_finish()
+    gc.collect()
