@@ -612,7 +612,7 @@ def test_cancellation_propagates_and_gives_the_turn_back():
 def test_many_hosts_with_dead_ones_among_them_do_not_stall():
     async def run():
         routes = {f"h{n}.kr/x": silence if n % 20 == 0 else reply(200, b"x") for n in range(200)}
-        async with Server(routes) as server, WebClient(network(server, rate_seconds=1.5, total_seconds=1.5)) as client:
+        async with Server(routes) as server, WebClient(network(server, rate_seconds=4, total_seconds=4)) as client:
             urls = [f"http://h{n}.kr/x" for n in range(200)]
             random.Random(1).shuffle(urls)
             return await asyncio.gather(*(client.get(url, accept=IMAGE) for url in urls))
@@ -621,7 +621,7 @@ def test_many_hosts_with_dead_ones_among_them_do_not_stall():
     found = asyncio.run(run())
     reasons = [f.reason for f in found]
     assert (reasons.count(""), reasons.count(Reason.TIMED_OUT)) == (190, 10)
-    assert time.monotonic() - start < 8  # the ten one after another would take 15 s
+    assert time.monotonic() - start < 20  # the ten one after another would take 40 s
 
 
 def test_an_opted_out_url_is_not_asked_for_again_by_any_of_its_names():

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -100,13 +101,17 @@ def ended_within(seconds, processes):
 
 
 def test_one_worker_is_stopped_and_no_worker_outlives_its_pool(tmp_path):
-    with pool(tmp_path) as (address, process), grpc.insecure_channel(address) as channel:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mute,
+        pool(tmp_path) as (address, process),
+        grpc.insecure_channel(address) as channel,
+    ):
         stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
         before = set(descendants(process.pid))
         started = {}
-        for name in ("1", "2"):  # nobody answers them, and they wait
+        for name in ("1", "2"):  # who takes their call says nothing, and they wait
             request = beam_fn_api_pb2.StartWorkerRequest(worker_id=name)
-            request.provision_endpoint.url = "localhost:1"
+            request.provision_endpoint.url = f"127.0.0.1:{mute.getsockname()[1]}"
             stub.StartWorker(request)
             (started[name],) = set(descendants(process.pid)) - before - set(started.values())
         stub.StopWorker(beam_fn_api_pb2.StopWorkerRequest(worker_id="1"))

@@ -23,7 +23,7 @@ from pipelines.decoded import ImageSettings
 from pipelines.decoder import DecoderPool
 from pipelines.embedded_web import serve
 from pipelines.embedded_web.cases import CASE_GROUPS, CASE_PAGES, CASES, NOT_ON_THE_WEB, PAGE_CASES, TAKEDOWN_URLS
-from pipelines.fetch import image_row
+from pipelines.image_row import image_row
 from pipelines.web_client import Network, WebClient
 from schemas.reasons import Outcome, Reason
 
