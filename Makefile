@@ -10,7 +10,7 @@ demo: .venv/ready ## the embedded Korean web, crawled and curated into out/demo/
 
 test: .venv/ready ## lint, types, import rules, tests
 	$(MAKE) check
-	$(BIN)/pytest -q -rs
+	$(BIN)/pytest -q -rs -n 2 --dist loadfile
 
 check: .venv/ready
 	$(BIN)/ruff check .

@@ -53,7 +53,7 @@ def test_a_run_killed_on_a_store_and_resumed_gives_the_dataset_of_a_local_run(de
         files = [name for name in left if name.startswith(f"stages/{stage}-")]
         attempts = {name.split("/")[2] for name in files if not name.endswith("manifest.json")} - {"saved"}
         assert files
-        assert len(attempts) <= 1, stage  # none of the fetch, where it had saved all before it was killed
+        assert len(attempts) <= 1, stage  # none where all that a stage made lies in saved
     assert not [name for name in left if ".lock" in name or "/exchange/" in name or "publishing" in name]
     assert b'"ok":true' in harubang("verify", s3_folder, "--json").stdout
     assert b'"balanced":true' in harubang("ledger", s3_folder, "--json").stdout
