@@ -9,8 +9,8 @@ Exact Search in Hamming Space with Multi-Index Hashing*, 2012: about log2 of it)
 stay few. A pair is reported by the first bands in which it agrees, so exactly once.
 
 A band's hashes may be cut into buckets by the first bits of the band. `home_prefixes` says where each goes and
-`pairs_in_bucket` searches one, which lets a shuffle spread them. Hashes that lie in buckets already are searched for
-new ones by `pairs_across`, which compares none of them with each other.
+`pairs_in_bucket` searches one, which lets a shuffle spread them. Hashes that are kept from run to run are searched for
+new ones by `filters.hamming_index`, which compares none of them with each other.
 """
 
 from __future__ import annotations
@@ -38,12 +38,11 @@ CHUNK: Final = 1 << 16
 """Pairs compared at a time: the arrays of one step, half a megabyte each, stay in a core's cache. Measured on the
 buckets of ten million hashes: 2^16 takes 0.6 of the time of 2^18."""
 LOOKUP_COST: Final = 4.0
-PAIR_COST: Final = 6.0
 KEY_COST: Final = 100_000.0
 ROW_COST: Final = 45.0
-"""Costs in units of one compared pair of neighbours (0.8 ns): of looking a hash up (in units of `PAIR_COST`), of
-comparing a pair that was looked up, of starting on one more key, and of sorting a hash by it. Rough estimates, measured
-on the buckets of one million hashes; only the time depends on them."""
+"""Costs of looking a hash up, in units of comparing a pair that was looked up; and in units of one compared pair of
+neighbours (0.8 ns), of starting on one more key and of sorting a hash by it. Rough estimates, measured on the buckets
+of one million hashes; only the time depends on them."""
 
 STRIDE: Final = 29
 """A band takes every 29th bit of the hash, modulo 64. Neighbouring bits of a pHash are neighbouring frequencies and
@@ -102,7 +101,8 @@ def _dealing() -> Hashes:
     return table
 
 
-def _dealt(hashes: Hashes) -> Hashes:
+def deal(hashes: Hashes) -> Hashes:
+    """Return ``hashes`` with their bits in the order of which bands and the tables of an index are cut."""
     dealt = np.zeros(hashes.shape, np.uint64)
     parts = np.ascontiguousarray(hashes, "<u8").view(np.uint8).reshape(*hashes.shape, 8)
     for byte, table in enumerate(_dealing()):
@@ -127,13 +127,7 @@ def home_prefixes(hashes: Hashes, band: Band, prefix_bits: int) -> Rows:
     """
     if not 0 <= prefix_bits <= band.width:
         raise ValueError(f"prefix_bits {prefix_bits}: expected 0 to the band's width of {band.width}")
-    return (_key(_dealt(hashes), [band]) >> (band.width - prefix_bits)).astype(np.int64)
-
-
-def key_order(hashes: Hashes, ids: Rows, band: Band) -> Rows:
-    """Return the order of ``band``, then of hashes, then of ``ids``: equal hashes stand together."""
-    dealt = _dealt(hashes)
-    return np.lexsort((ids, dealt, _key(dealt, [band])))
+    return (_key(deal(hashes), [band]) >> (band.width - prefix_bits)).astype(np.int64)
 
 
 def pairs_in_bucket(hashes: Hashes, radius: int, number: int) -> Pairs:
@@ -143,23 +137,9 @@ def pairs_in_bucket(hashes: Hashes, radius: int, number: int) -> Pairs:
     paired with each other; a caller with a million of them lets a few speak for all, as `near_pairs` and
     `filters.near_duplicates.follow_leaders` do.
     """
-    dealt = _dealt(hashes)
-    left, right = _joined(_hits(dealt, radius, number))
+    dealt = deal(hashes)
+    left, right = joined(_hits(dealt, radius, number))
     return _in_order(np.minimum(left, right), np.maximum(left, right), dealt, dealt)
-
-
-def pairs_across(asked: Hashes, indexed: Hashes, radius: int, number: int) -> Pairs:
-    """Return the pairs of a row of ``asked`` (left) and of ``indexed`` (right) that agree in band ``number`` first.
-
-    They are 0 to ``radius`` bits apart. ``asked`` and ``indexed`` are rows of one bucket, or of the same ones. The cost
-    is that of one pass over the more numerous for each key, and of sorting the fewer.
-    """
-    values, others = _dealt(asked), _dealt(indexed)
-    if values.size > others.size:
-        right, left = _joined(_hits_across(others, values, radius, number))
-    else:
-        left, right = _joined(_hits_across(values, others, radius, number))
-    return _in_order(left, right, values, others)
 
 
 def near_pairs(hashes: Hashes, radius: int) -> Pairs:
@@ -167,8 +147,8 @@ def near_pairs(hashes: Hashes, radius: int) -> Pairs:
 
     Equal hashes are looked up once.
     """
-    values, inverse = np.unique(_dealt(hashes), return_inverse=True)
-    a, b = _joined(hit for number in range(radius + 1) for hit in _hits(values, radius, number))
+    values, inverse = np.unique(deal(hashes), return_inverse=True)
+    a, b = joined(hit for number in range(radius + 1) for hit in _hits(values, radius, number))
     left, right = _expanded(a, b, inverse, inverse)
     dealt = values[inverse]
     return _in_order(np.minimum(left, right), np.maximum(left, right), dealt, dealt)
@@ -191,7 +171,7 @@ def index_of(hashes: Hashes, radius: int) -> Index:
         ValueError: as `plan_bands`.
     """
     plan = plan_bands(radius)
-    values, inverse = np.unique(_dealt(hashes), return_inverse=True)
+    values, inverse = np.unique(deal(hashes), return_inverse=True)
     plans = [
         [(number, *more) for number in range(radius + 1) for more in _refinements(plan, number, depth)]
         for depth in ((0, 1) if 2 * plan[-1].width <= MAX_WIDTH else (0,))
@@ -211,13 +191,13 @@ def _look_up_cost(plan: tuple[Band, ...], keys: list[tuple[int, ...]], size: int
 def near_in(index: Index, hashes: Hashes) -> Pairs:
     """Return every pair of a row of ``hashes`` (left) and an indexed row (right) 0 to radius bits apart, each once."""
     plan = plan_bands(index.radius)
-    values, inverse = np.unique(_dealt(hashes), return_inverse=True)
+    values, inverse = np.unique(deal(hashes), return_inverse=True)
     found = []
     for chosen, starts, order in index.tables:
         keys = _key(values, [plan[number] for number in chosen])
         found.append(_close(values, keys, index.values[order], starts, index.radius))
         found[-1] = _first_told(found[-1][0], order[found[-1][1]], values, index.values, plan, chosen)
-    a, b = _joined(found)
+    a, b = joined(found)
     left, right = _expanded(a, b, inverse, index.inverse)
     return _in_order(left, right, values[inverse], index.values[index.inverse])
 
@@ -244,17 +224,6 @@ def _wants_longer_keys(plan: tuple[Band, ...], number: int, rows: Rows, pairs: R
     longer = _longest(plan, number)
     by_chance = pairs / 2.0 ** (len(longer[0]) * plan[0].width)
     return len(longer) * (KEY_COST + ROW_COST * rows + by_chance) < pairs
-
-
-def _depths(plan: tuple[Band, ...], number: int, few: Rows, many: Rows) -> Rows:
-    """Return by how many bands after ``number`` groups are cheapest to look up, ``many`` hashes among ``few``."""
-    costs = [PAIR_COST * few * many]
-    for depth in range(1, 1 + len(_longest(plan, number)[0])):
-        keys = len(_refinements(plan, number, depth))
-        by_chance = PAIR_COST * few * many / 2.0 ** (depth * plan[0].width)
-        costs.append(keys * (KEY_COST + ROW_COST * (few + many) + by_chance))
-    cheapest: Rows = np.argmin(np.stack(costs), axis=0)
-    return cheapest
 
 
 def _groups(keys: npt.NDArray[np.unsignedinteger]) -> tuple[Rows, Rows, Rows]:
@@ -309,32 +278,7 @@ def _in_runs(values: Hashes, keys: npt.NDArray[np.unsignedinteger], radius: int)
         step += 1
         left = left[: np.searchsorted(left, values.size - step)]
         left = left[keys[left + step] == keys[left]]
-    return _joined(found)
-
-
-def _hits_across(few: Hashes, many: Hashes, radius: int, number: int) -> Iterator[Found]:
-    """Yield the pairs of a row of ``few`` and one of ``many`` that agree in band ``number`` first."""
-    plan = plan_bands(radius)
-    width = plan[number].width
-    starts, order = _by_key(_key(few, [plan[number]]), width)
-    other_keys = _key(many, [plan[number]])
-    other_starts, other_order = _by_key(other_keys, width)
-    sizes, other_sizes = np.diff(starts), np.diff(other_starts)
-    depths = _depths(plan, number, sizes, other_sizes)
-    small = depths == 0
-    rows = np.flatnonzero(small[other_keys])
-    right, left = _close(many[rows], other_keys[rows], few[order], starts, radius)
-    yield _first_told(order[left], rows[right], few, many, plan, (number,))
-    for key in np.flatnonzero(~small).tolist():
-        rows = order[starts[key] : starts[key + 1]]
-        others = other_order[other_starts[key] : other_starts[key + 1]]
-        values, other_values = few[rows], many[others]
-        for more in _refinements(plan, number, int(depths[key])):
-            chosen = [plan[n] for n in more]
-            finer_starts, at = _by_key(_key(values, chosen), sum(band.width for band in chosen))
-            right, left = _close(other_values, _key(other_values, chosen), values[at], finer_starts, radius)
-            left, right = _first_told(at[left], right, values, other_values, plan, (number, *more))
-            yield rows[left], others[right]
+    return joined(found)
 
 
 def _by_key(keys: npt.NDArray[np.unsignedinteger], bits: int) -> tuple[Rows, Rows]:
@@ -365,7 +309,7 @@ def _close(left: Hashes, keys: npt.NDArray[np.unsignedinteger], right: Hashes, s
         near = np.flatnonzero(np.bitwise_count(left[mine] ^ right[at]) <= radius)
         found.append((mine[near], at[near]))
         row, done = stop, done + length
-    return _joined(found)
+    return joined(found)
 
 
 def _first_told(
@@ -382,7 +326,7 @@ def _first_told(
     return left[told], right[told]
 
 
-def _joined(found: Iterable[Found]) -> Found:
+def joined(found: Iterable[Found]) -> Found:
     """Return all pairs found, one after another."""
     lefts, rights = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for left, right in found:

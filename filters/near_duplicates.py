@@ -243,16 +243,14 @@ def follow_leaders(
 def follow_released(seen: Views, released: Views, rules: DuplicateRules) -> tuple[Rows, Rows]:
     """Return the row of ``released`` that each row of ``seen`` follows, or -1, and how many have its pHash.
 
-    ``released`` are the searchable views of releases, all of each pHash of ``seen``. The first of one pHash, in the
-    order given, that a view is within ``verify_radius`` of leads it, as in `follow_leaders`.
+    ``released`` are the searchable views of releases in the order of pHashes, all of each pHash of ``seen``. The first
+    of one pHash that a view is within ``verify_radius`` of leads it, as in `follow_leaders`.
     """
-    order = np.argsort(released.phash, kind="stable")
-    values = released.phash[order]
-    at, end = (np.searchsorted(values, seen.phash, side=side) for side in ("left", "right"))
+    at, end = (np.searchsorted(released.phash, seen.phash, side=side) for side in ("left", "right"))
     leader, leaders = np.full(seen.ids.size, -1, np.int64), end - at
     left = np.flatnonzero(at < end)
     while left.size > 0:
-        front = order[at[left]]
+        front = at[left]
         follows = distances(seen.phash256[left], released.phash256[front]) <= rules.verify_radius
         leader[left[follows]] = front[follows]
         left = left[~follows]
@@ -261,10 +259,9 @@ def follow_released(seen: Views, released: Views, rules: DuplicateRules) -> tupl
     return leader, leaders
 
 
-def confirmed(seen: Views, pairs: Pairs, rules: DuplicateRules, other: Views | None = None) -> npt.NDArray[np.bool_]:
-    """Return which proposed pairs of rows the longer hash confirms; the right ones are rows of ``other``, if given."""
-    right = seen if other is None else other
-    return distances(seen.phash256[pairs.left], right.phash256[pairs.right]) <= rules.verify_radius
+def confirmed(seen: Views, pairs: Pairs, rules: DuplicateRules) -> npt.NDArray[np.bool_]:
+    """Return which proposed pairs of rows the longer hash confirms."""
+    return distances(seen.phash256[pairs.left], seen.phash256[pairs.right]) <= rules.verify_radius
 
 
 def representatives(

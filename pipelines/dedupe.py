@@ -16,7 +16,8 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.hamming import Rows, home_prefixes, pairs_in_bucket
+from filters.hamming import Rows, home_prefixes, pairs_in_bucket, search_bands
+from filters.hamming_index import first_bits, tables, turned
 from filters.near_duplicates import (
     DuplicateRules,
     Views,
@@ -40,12 +41,13 @@ from pipelines.hash_columns import (
     write_edges,
     write_table,
 )
-from pipelines.hash_index import Released, band_part, index_bands, prefix_bits
+from pipelines.hash_index import Released, band_part, prefix_bits
 from pipelines.parts import AttemptPlace, Done
 from pipelines.progress import ProgressNotes
 from pipelines.released import (
     RELEASED,
     TWIN_COLUMNS,
+    ConfirmReleased,
     FindSame,
     SearchReleased,
     SpreadReleased,
@@ -76,11 +78,9 @@ class Matching(NamedTuple):
     def meeting_bits(self) -> int:
         """Into how many parts, as a power of two, views are cut to meet those of one pHash.
 
-        By the first band's keys, as the buckets of releases are, and at least as finely.
+        By their pHashes as the first band of releases is, and at least as finely.
         """
-        widest = index_bands(self.rules.radius)[0].width
-        cuts = [prefix_bits(self.images), *(release.made.prefix_bits for release in self.releases)]
-        return min(widest, max(cuts))
+        return max([prefix_bits(self.images), *(release.made.prefix_bits for release in self.releases)])
 
 
 class SpreadViews(beam.DoFn):
@@ -97,7 +97,7 @@ class SpreadViews(beam.DoFn):
             return
         rules, _, releases = self._matching
         seen = views(images_of(table), rules)
-        places = home_prefixes(seen.phash, index_bands(rules.radius)[0], self._matching.meeting_bits)
+        places = first_bits(turned(seen.phash, tables(rules.radius)[0]), self._matching.meeting_bits)
         for handle in write_columns(self._place.exchange, view_table(seen), places):
             yield beam.pvalue.TaggedOutput("views", handle)
         for number, release in enumerate(releases):
@@ -159,7 +159,7 @@ class FollowLeaders(beam.DoFn):
     def _visits(self, seen: Views) -> Iterator[Handle]:
         """Yield the handles of the slices that this run's own buckets see."""
         table = view_table(seen)
-        for number, band in enumerate(index_bands(self._matching.rules.radius)):
+        for number, band in enumerate(search_bands(self._matching.rules.radius)):
             bits = min(prefix_bits(self._matching.images), band.width)
             places = band_part(number, 0) | home_prefixes(seen.phash, band, bits)
             yield from write_columns(self._place.exchange, table, places)
@@ -275,7 +275,9 @@ def _find_edges(
     edges = [followed.edges, searched]
     if releases:
         asked = group(followed.asked, "released buckets")
-        edges.append(asked | "search released" >> beam.ParDo(SearchReleased(place, rules, releases)))
+        proposed = asked | "search released" >> beam.ParDo(SearchReleased(place, rules, releases))
+        proposed = group(proposed, "proposed")
+        edges.append(proposed | "confirm released" >> beam.ParDo(ConfirmReleased(place, rules, releases)))
         edges.append(group(parts.ids, "released ids") | "same bytes" >> beam.ParDo(FindSame(place, releases)))
     joined = group(edges | "all edges" >> beam.Flatten(), "edges")
     done: beam.PCollection[Done] = joined | "labels" >> beam.ParDo(JoinEdges(place))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -22,11 +23,15 @@ _VIEWS: Final = ["", "trimmed_"]
 _READ: Final = ["image_url", "raw_sha256", "original_width", "original_height", "outcome", "scores"]
 _ROWS_PER_GROUP: Final = 100_000
 
-VIEW_COLUMNS: Final = ["id", "phash", *(f"word{n}" for n in range(4))]
+_WORDS: Final = [f"word{n}" for n in range(4)]
+TURNED: Final = "turned"
+"""A pHash in the form in which a table of `filters.hamming_index` has it."""
+BAND_COLUMNS: Final = ["id", TURNED, *_WORDS]
+"""Of a view in an index."""
 IMAGE_COLUMNS: Final = [
     "id",
     "raw_sha256",
-    *(f"{view}{name}" for view in _VIEWS for name in ("phash", *(f"word{n}" for n in range(4)), "clear_bits")),
+    *(f"{view}{name}" for view in _VIEWS for name in ("phash", *_WORDS, "clear_bits")),
     "pixels",
     "screenshot",
 ]
@@ -117,15 +122,33 @@ def images_of(table: pa.Table) -> Images:
     )
 
 
-def view_table(seen: Views) -> pa.Table:
+def view_table(seen: Views, *, phash: str = "phash") -> pa.Table:
     """Return the columns in which views travel."""
-    return pa.table({"id": seen.ids, "phash": seen.phash, **{f"word{n}": seen.phash256[:, n] for n in range(4)}})
+    return pa.table({"id": seen.ids, phash: seen.phash, **{name: seen.phash256[:, n] for n, name in enumerate(_WORDS)}})
 
 
-def views_of(table: pa.Table) -> Views:
+def views_of(table: pa.Table, *, phash: str = "phash") -> Views:
     """Return the views of a `view_table`."""
-    words = np.stack([table[f"word{n}"].to_numpy() for n in range(4)], axis=1)
-    return Views(table["id"].to_numpy(), table["phash"].to_numpy(), words)
+    words = np.stack([table[name].to_numpy() for name in _WORDS], axis=1)
+    return Views(table["id"].to_numpy(), table[phash].to_numpy(), words)
+
+
+def without_repeats(table: pa.Table) -> pa.Table:
+    """Return `IMAGE_COLUMNS` with nulls for a trimmed view that is the whole picture."""
+    names = ("phash", *_WORDS, "clear_bits")
+    same = reduce(pc.and_, (pc.equal(table[name], table["trimmed_" + name]) for name in names))
+    for name in ("trimmed_" + name for name in names):
+        kept = pc.if_else(same, pa.scalar(None, table[name].type), table[name])
+        table = table.set_column(table.column_names.index(name), name, kept)
+    return table
+
+
+def with_repeats(table: pa.Table) -> pa.Table:
+    """Return what `without_repeats` was given."""
+    for name in ("phash", *_WORDS, "clear_bits"):
+        column = pc.coalesce(table["trimmed_" + name], table[name])
+        table = table.set_column(table.column_names.index("trimmed_" + name), "trimmed_" + name, column)
+    return table
 
 
 def spread(values: npt.NDArray[np.uint64] | Ids, partitions: int) -> Ids:

@@ -5,10 +5,14 @@ holds two tables beside ``index.json``:
 
 - ``images-NNNNN.parquet``: each distinct picture, by content id, with the key of its sample (of several, the smallest);
   file n holds the ids whose first ``id_bits`` of 63 bits are n
-- ``band=B/NNNNN.parquet``: their views, in the order of the keys of band B; file n holds the keys whose first
-  ``prefix_bits`` bits are n. Of more than `filters.near_duplicates.MAX_LEADERS` views of one pHash it holds as many
+  (no trimmed view where that is the whole picture)
+- ``band=0/NNNNN.parquet``: their views, in the order of their pHashes as turned by table 0 of `filters.hamming_index`;
+  file n holds those whose first ``prefix_bits`` bits are n. Of more than `filters.near_duplicates.MAX_LEADERS` views of
+  one pHash it holds as many
+- ``band=T/NNNNN.parquet``: the same pHashes as turned by table T, in that order and cut in that way; ``row`` is that of
+  the view in the file of band 0 in which its pHash lies
 
-Bands depend on the radius alone, so that every release of one radius is looked up in the same way.
+The tables depend on the radius alone, so that every release of one radius is looked up in the same way.
 `pipelines.index_writer` writes the tables.
 """
 
@@ -20,7 +24,6 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from filters.hamming import Band, search_bands
 from filters.near_duplicates import DuplicateRules
 from pipelines import storage
 from pipelines.dataset import HASHES, INDEX, MANIFEST, DatasetFile, DatasetManifest
@@ -30,14 +33,16 @@ from pipelines.parts import Part
 from pipelines.stage import Committed
 
 KEY: Final = "dedupe.against"
-VERSION: Final = 4
+VERSION: Final = 5
 """Grows with every change of what the files hold or how images are hashed: releases of another are refused."""
 IMAGES: Final = "hashed"
 BANDS: Final = "bands"
 """The tables of the pack stage that the files are made of."""
 KEY_COLUMN: Final = "key"
+ROW: Final = "row"
 
 _ROWS_PER_BUCKET: Final = 200_000
+_ROWS_PER_BAND_FILE: Final = 1_000_000
 _ROWS_PER_IMAGES_FILE: Final = 250_000
 
 
@@ -60,14 +65,14 @@ class Released(NamedTuple):
     identity: list[Any]
 
 
-def index_bands(radius: int) -> tuple[Band, ...]:
-    """Return the bands of every index of ``radius`` bits."""
-    return search_bands(radius)
-
-
 def prefix_bits(images: int) -> int:
     """Return into how many buckets, as a power of two, a band is cut so that a bucket fits in memory."""
     return min(8, max(0, (images // _ROWS_PER_BUCKET).bit_length()))
+
+
+def file_bits(images: int) -> int:
+    """Return into how many files, as a power of two, a band of an index is cut: new views are looked up in several."""
+    return min(8, max(0, (images // _ROWS_PER_BAND_FILE).bit_length()))
 
 
 def id_bits(images: int) -> int:
@@ -77,7 +82,7 @@ def id_bits(images: int) -> int:
 
 def index_bytes(rules: DuplicateRules, images: int) -> bytes:
     """Return ``index.json`` of a release of ``images`` samples."""
-    index = HashIndex(rules=rules, prefix_bits=prefix_bits(images), id_bits=id_bits(images))
+    index = HashIndex(rules=rules, prefix_bits=file_bits(images), id_bits=id_bits(images))
     return msgspec.json.format(msgspec.json.encode(index), indent=1)
 
 

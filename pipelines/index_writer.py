@@ -6,21 +6,31 @@ from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 
 from filters import near_duplicates
-from filters.hamming import Rows, home_prefixes, key_order
+from filters.hamming import Rows
+from filters.hamming_index import first_bits, tables, turned, turned_again
 from filters.near_duplicates import DuplicateRules, Views, distinct, views
 from pipelines.exchange import Slice, group, read_columns, write_columns
-from pipelines.hash_columns import images_of, sample_table, view_table, views_of, write_table
+from pipelines.hash_columns import (
+    TURNED,
+    images_of,
+    sample_table,
+    view_table,
+    views_of,
+    without_repeats,
+    write_table,
+)
 from pipelines.hash_index import (
     BANDS,
     IMAGES,
     KEY_COLUMN,
+    ROW,
     band_part,
+    file_bits,
     id_bits,
     id_part,
-    index_bands,
-    prefix_bits,
 )
 from pipelines.parts import AttemptPlace, Done
 from pipelines.unit_of_work import reported
@@ -43,10 +53,9 @@ class SpreadSamples(beam.DoFn):
         for handle in write_columns(self._place.exchange, table, parts):
             yield beam.pvalue.TaggedOutput("images", handle)
         seen = views(images_of(table), self._rules)
-        for number, band in enumerate(index_bands(self._rules.radius)):
-            home = home_prefixes(seen.phash, band, min(prefix_bits(self._samples), band.width))
-            for handle in write_columns(self._place.exchange, view_table(seen), band_part(number, 0) | home):
-                yield beam.pvalue.TaggedOutput("views", handle)
+        homes = first_bits(turned(seen.phash, tables(self._rules.radius)[0]), file_bits(self._samples))
+        for handle in write_columns(self._place.exchange, view_table(seen), homes):
+            yield beam.pvalue.TaggedOutput("views", handle)
 
 
 class WriteImages(beam.DoFn):
@@ -63,15 +72,41 @@ class WriteImages(beam.DoFn):
         assert table is not None
         table = table.sort_by([("id", "ascending"), (KEY_COLUMN, "ascending")])
         _, first = np.unique(table["id"].to_numpy(), return_index=True)
-        yield Done([write_table(self._place, IMAGES, part, table.take(first))], [])
+        yield Done([write_table(self._place, IMAGES, part, without_repeats(table.take(first)))], [])
+
+
+class WriteViews(beam.DoFn):
+    """Writes one file of views, in the order of their pHashes, and spreads these over the other bands' files."""
+
+    def __init__(self, place: AttemptPlace, rules: DuplicateRules, samples: int) -> None:
+        self._place = place
+        self._rules = rules
+        self._samples = samples
+
+    @reported("index views")
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done | beam.pvalue.TaggedOutput]:
+        """Write the file; yield the handles of its rows."""
+        prefix, slices = element
+        table = read_columns(slices)
+        assert table is not None
+        first, *others = tables(self._rules.radius)
+        seen = first_of_each(distinct(views_of(table)))
+        seen = seen._replace(phash=turned(seen.phash, first))
+        written = view_table(seen, phash=TURNED).take(np.lexsort((seen.ids, seen.phash)))
+        yield Done([write_table(self._place, BANDS, band_part(0, prefix), written)], [])
+        rows = np.arange(written.num_rows, dtype=np.uint32)
+        for number, other in enumerate(others, 1):
+            phash = turned_again(written[TURNED].to_numpy(), first, other)
+            homes = band_part(number, 0) | first_bits(phash, file_bits(self._samples))
+            for handle in write_columns(self._place.exchange, pa.table({TURNED: phash, ROW: rows}), homes):
+                yield beam.pvalue.TaggedOutput("rows", handle)
 
 
 class WriteBand(beam.DoFn):
-    """Writes one file of one band's views, in the order of its keys."""
+    """Writes one file of another band, in the order of its pHashes."""
 
-    def __init__(self, place: AttemptPlace, rules: DuplicateRules) -> None:
+    def __init__(self, place: AttemptPlace) -> None:
         self._place = place
-        self._rules = rules
 
     @reported("index bands")
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Done]:
@@ -79,9 +114,8 @@ class WriteBand(beam.DoFn):
         part, slices = element
         table = read_columns(slices)
         assert table is not None
-        seen = first_of_each(distinct(views_of(table)))
-        rows = key_order(seen.phash, seen.ids, index_bands(self._rules.radius)[part >> 16])
-        yield Done([write_table(self._place, BANDS, part, view_table(seen).take(rows))], [])
+        table = table.sort_by([(TURNED, "ascending"), (ROW, "ascending")])
+        yield Done([write_table(self._place, BANDS, part, table)], [])
 
 
 def first_of_each(seen: Views) -> Views:
@@ -103,6 +137,9 @@ def expand(
         | "spread" >> beam.ParDo(SpreadSamples(place, rules, samples)).with_outputs("images", "views")
     )
     images = group(spread.images, "by id") | "images" >> beam.ParDo(WriteImages(place))
-    bands = group(spread.views, "by band") | "bands" >> beam.ParDo(WriteBand(place, rules))
-    done: beam.PCollection[Done] = (images, bands) | "reports" >> beam.Flatten()
+    written = group(spread.views, "by hash") | "views" >> beam.ParDo(WriteViews(place, rules, samples)).with_outputs(
+        "rows", main="done"
+    )
+    bands = group(written.rows, "by band") | "bands" >> beam.ParDo(WriteBand(place))
+    done: beam.PCollection[Done] = (images, written.done, bands) | "reports" >> beam.Flatten()
     return done

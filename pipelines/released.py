@@ -13,20 +13,23 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.hamming import Rows, home_prefixes, pairs_across
-from filters.near_duplicates import DuplicateRules, Views, confirmed, follow_released
+from filters.hamming import Rows, distances
+from filters.hamming_index import first_bits, look_up, reach, tables, turned, turned_again
+from filters.near_duplicates import DuplicateRules, Views, follow_released
 from pipelines.exchange import Handle, Slice, read_columns, write_columns
 from pipelines.hash_columns import (
+    BAND_COLUMNS,
     IMAGE_COLUMNS,
-    VIEW_COLUMNS,
+    TURNED,
     Ids,
     read_table,
     spread,
     view_table,
     views_of,
+    with_repeats,
     write_edges,
 )
-from pipelines.hash_index import KEY_COLUMN, Released, id_part, index_bands
+from pipelines.hash_index import KEY_COLUMN, ROW, Released, band_part, id_part
 from pipelines.parts import AttemptPlace
 
 RELEASED: Final = "released"
@@ -101,19 +104,18 @@ def led_by_released(
 ) -> Followed:
     """Return what of ``seen``, the views of bucket ``bucket`` of the first band, a released leader speaks for.
 
-    ``bits`` is at least what the releases' buckets are cut by. Of several releases the first one's leader leads.
+    ``bits`` is at least what the releases' files are cut by. Of several releases the first one's leader leads.
     """
-    band = index_bands(rules.radius)[0]
     none = np.empty(0, np.int64)
     found: list[tuple[Rows, Ids]] = [(none, none)]
     left, leaders = np.arange(seen.ids.size), np.zeros(seen.ids.size, np.int64)
+    asked = seen._replace(phash=turned(seen.phash, tables(rules.radius)[0]))
     for release in releases:
-        path = release.bands.get((0, bucket >> (bits - min(release.made.prefix_bits, band.width))))
+        path = release.bands.get((0, bucket >> (bits - release.made.prefix_bits)))
         if path is None or left.size == 0:
             continue
-        table = read_table(path, VIEW_COLUMNS)
-        released = views_of(table.filter(pa.array(np.isin(table["phash"].to_numpy(), seen.phash))))
-        leader, many = follow_released(Views(seen.ids[left], seen.phash[left], seen.phash256[left]), released, rules)
+        released = views_of(read_table(path, BAND_COLUMNS), phash=TURNED)
+        leader, many = follow_released(_rows(asked, left), released, rules)
         leaders[left] += many
         follows = leader >= 0
         found.append((left[follows], released.ids[leader[follows]]))
@@ -122,22 +124,27 @@ def led_by_released(
     return Followed(rows, ids, leaders)
 
 
+def _rows(seen: Views, rows: Rows) -> Views:
+    return Views(seen.ids[rows], seen.phash[rows], seen.phash256[rows])
+
+
 def ask_views(
     place: AttemptPlace, releases: Sequence[Released], seen: Views, rules: DuplicateRules
 ) -> Iterator[Handle]:
-    """Yield the handles by which ``seen`` comes to the released buckets that may hold near views: one in each band."""
-    table = view_table(seen)
+    """Yield the handles by which ``seen`` comes to the released files that may hold near views."""
+    views = view_table(seen)
     for bits in sorted({release.made.prefix_bits for release in releases}):
-        for number, band in enumerate(index_bands(rules.radius)):
-            cut = min(bits, band.width)
-            for prefix, piece in write_columns(place.exchange, table, home_prefixes(seen.phash, band, cut)):
+        for number, table in enumerate(tables(rules.radius)):
+            homes = first_bits(turned(seen.phash, table), bits)
+            for home, piece in write_columns(place.exchange, views, homes):
                 for release, released in enumerate(releases):
-                    if released.made.prefix_bits == bits and (number, prefix) in released.bands:
-                        yield _place(release, number << 16 | prefix), piece
+                    for change in reach(table, bits) if released.made.prefix_bits == bits else ():
+                        if (number, home ^ change) in released.bands:
+                            yield _place(release, band_part(number, home ^ change)), piece
 
 
 class SearchReleased(beam.DoFn):
-    """Finds and confirms the near pairs of new views and one bucket of a release."""
+    """Finds the near pairs of new views and one file of a band of a release."""
 
     def __init__(self, place: AttemptPlace, rules: DuplicateRules, releases: Sequence[Released]) -> None:
         self._place = place
@@ -145,17 +152,41 @@ class SearchReleased(beam.DoFn):
         self._releases = releases
 
     def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Handle]:
-        """Yield the handle of the bucket's edges."""
+        """Yield the handles by which the pairs come to where the released views' longer hashes are."""
         place, slices = element
-        table = read_columns(slices)
-        assert table is not None
-        release, bucket = _placed(place)
-        number, prefix = bucket >> 16, bucket & 0xFFFF
-        released = self._releases[release]
-        seen, indexed = views_of(table), views_of(read_table(released.bands[number, prefix], VIEW_COLUMNS))
-        pairs = pairs_across(seen.phash, indexed.phash, self._rules.radius, number)
-        sure = confirmed(seen, pairs, self._rules, indexed)
-        yield from write_edges(self._place, seen.ids[pairs.left[sure]], ~indexed.ids[pairs.right[sure]])
+        asked = read_columns(slices)
+        assert asked is not None
+        release, file = _placed(place)
+        number, prefix = file >> 16, file & 0xFFFF
+        released, plan = self._releases[release], tables(self._rules.radius)
+        indexed = read_table(released.bands[number, prefix], [TURNED, ROW] if number else [TURNED])
+        values, bits = indexed[TURNED].to_numpy(), released.made.prefix_bits
+        pairs = look_up(turned(asked["phash"].to_numpy(), plan[number]), values, self._rules.radius, number, bits)
+        rows = indexed[ROW].to_numpy()[pairs.right] if number else pairs.right.astype(np.uint32)
+        proposed = asked.take(pairs.left).append_column(ROW, pa.array(rows))
+        homes = first_bits(turned_again(values[pairs.right], plan[number], plan[0]), bits)
+        for home, piece in write_columns(self._place.exchange, proposed, homes):
+            yield _place(release, home), piece
+
+
+class ConfirmReleased(beam.DoFn):
+    """Confirms the near pairs of new views and one file of the views of a release by their longer hashes."""
+
+    def __init__(self, place: AttemptPlace, rules: DuplicateRules, releases: Sequence[Released]) -> None:
+        self._place = place
+        self._rules = rules
+        self._releases = releases
+
+    def process(self, element: tuple[int, Iterable[Slice]]) -> Iterator[Handle]:
+        """Yield the handle of the file's edges."""
+        place, slices = element
+        proposed = read_columns(slices)
+        assert proposed is not None
+        release, prefix = _placed(place)
+        seen, rows = views_of(proposed), proposed[ROW].to_numpy()
+        indexed = views_of(read_table(self._releases[release].bands[0, prefix], BAND_COLUMNS), phash=TURNED)
+        sure = distances(seen.phash256, indexed.phash256[rows]) <= self._rules.verify_radius
+        yield from write_edges(self._place, seen.ids[sure], ~indexed.ids[rows[sure]])
 
 
 class FindSame(beam.DoFn):
@@ -172,7 +203,8 @@ class FindSame(beam.DoFn):
         asked = read_columns(slices)
         assert asked is not None
         ids = read_table(self._releases[release].images[part], ["id"])["id"].to_numpy()
-        same = ids[np.isin(ids, asked["id"].to_numpy())]
+        wanted = np.unique(asked["id"].to_numpy())
+        same = wanted[ids[np.minimum(np.searchsorted(ids, wanted), ids.size - 1)] == wanted]
         yield from write_edges(self._place, same, ~same)
 
 
@@ -197,7 +229,7 @@ class SpreadReleased(beam.DoFn):
         wanted = np.flatnonzero(joined)
         if wanted.size == 0:
             return
-        table, roots = table.take(wanted), self._labels.roots[rows[wanted]]
+        table, roots = with_repeats(table.take(wanted)), self._labels.roots[rows[wanted]]
         columns = {name: table[name] for name in IMAGE_COLUMNS} | {
             "root": roots,
             "released_in": pa.array([self._releases[number].label] * wanted.size, pa.string()),

@@ -14,10 +14,8 @@ from filters.hamming import (
     distances,
     home_prefixes,
     index_of,
-    key_order,
     near_in,
     near_pairs,
-    pairs_across,
     pairs_in_bucket,
     plan_bands,
     search_bands,
@@ -200,42 +198,9 @@ def test_a_look_up_finds_what_comparing_all_finds(indexed, asked, radius):
     assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
 
 
-def across(asked: np.ndarray, indexed: np.ndarray, radius: int, prefix_bits: int) -> list[tuple[int, int]]:
-    """All buckets of ``indexed`` searched one by one for ``asked``, in row numbers."""
-    found = []
-    for number, band in enumerate(search_bands(radius)):
-        bits = min(prefix_bits, band.width)
-        homes, own = home_prefixes(indexed, band, bits), home_prefixes(asked, band, bits)
-        for prefix in range(1 << bits):
-            rows, others = np.flatnonzero(own == prefix), np.flatnonzero(homes == prefix)
-            pairs = pairs_across(asked[rows], indexed[others], radius, number)
-            assert np.array_equal(pairs.distance, distances(asked[rows[pairs.left]], indexed[others[pairs.right]]))
-            found += zip(rows[pairs.left].tolist(), others[pairs.right].tolist(), strict=True)
-    return sorted(found)
-
-
 def all_across(asked: np.ndarray, indexed: np.ndarray, radius: int) -> list[tuple[int, int]]:
     apart = np.bitwise_count(asked[:, None] ^ indexed[None, :])
     return list(zip(*(side.tolist() for side in np.nonzero(apart <= radius)), strict=True))
-
-
-@pytest.mark.parametrize("radius", [0, 2, 6, 9])
-@pytest.mark.parametrize("prefix_bits", [0, 3])
-@pytest.mark.parametrize("turned", [False, True])
-def test_new_hashes_are_looked_up_in_buckets_and_each_pair_is_reported_once(radius, prefix_bits, turned):
-    hashes = crowded(600, seed=radius)
-    asked, indexed = hashes[:150], np.concatenate([hashes[150:], hashes[:20], hashes[:20]])
-    if turned:
-        asked, indexed = indexed, asked
-    assert across(asked, indexed, radius, prefix_bits) == all_across(asked, indexed, radius)
-
-
-@pytest.mark.usefixtures("longer_keys")
-@pytest.mark.parametrize("radius", [2, 6])
-def test_longer_keys_look_up_the_same(radius):
-    hashes = crowded(200, seed=radius)
-    asked, indexed = hashes[:50], np.concatenate([hashes[50:], hashes[:20], hashes[:20]])
-    assert across(asked, indexed, radius, 0) == all_across(asked, indexed, radius)
 
 
 def test_a_large_index_is_looked_up_by_longer_keys():
@@ -245,12 +210,3 @@ def test_a_large_index_is_looked_up_by_longer_keys():
     found = near_in(index, asked)
     assert list(zip(found.left.tolist(), found.right.tolist(), strict=True)) == all_across(asked, hashes, 6)
     assert {len(chosen) for chosen, _, _ in index_of(hashes[:100], 6).tables} == {1}
-
-
-def test_a_bucket_in_the_order_of_keys():
-    band = Band(3, 7)
-    hashes = crowded(100, seed=2)
-    order = key_order(hashes, np.arange(100), band)
-    keys = home_prefixes(hashes[order], band, band.width)
-    assert (np.diff(keys) >= 0).all()
-    assert key_order(np.full(3, 9, np.uint64), np.array([5, 1, 3]), band).tolist() == [1, 2, 0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from filters import near_duplicates
-from filters.hamming import Pairs, distances, near_pairs
+from filters.hamming import distances, near_pairs
 from filters.near_duplicates import (
     EXACT,
     NEAR,
@@ -367,11 +367,3 @@ def test_a_view_follows_the_first_released_leader_of_its_phash_that_is_near():
     none = Views(released.ids[:0], released.phash[:0], released.phash256[:0])
     assert [column.tolist() for column in follow_released(seen, none, RULES)] == [[-1] * 4, [0] * 4]
     assert [column.tolist() for column in follow_released(none, released, RULES)] == [[], []]
-
-
-def test_pairs_of_two_sets_of_views_are_confirmed_by_the_longer_hash():
-    seen, other = (views(columns((1, 0, bits, 64, 1)), RULES) for bits in (0, 20))
-    one = np.zeros(1, np.int64)
-    pairs = Pairs(one, one, np.zeros(1, np.uint8))
-    assert confirmed(seen, pairs, RULES, other).tolist() == [True]
-    assert confirmed(seen, pairs, RULES, other._replace(phash256=~other.phash256)).tolist() == [False]

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.pvalue import TaggedOutput
 from PIL import Image
 
 from filters.near_duplicates import DuplicateRules
@@ -16,7 +18,7 @@ from pipelines import concept_counts, dataset, hash_index, index_writer, outcome
 from pipelines.cluster_winner import choose
 from pipelines.concept_lexicon import NOTHING_ADDED
 from pipelines.ledger import ledger_of
-from pipelines.parts import Done, write_part
+from pipelines.parts import AttemptPlace, Done, write_part
 from pipelines.stage import Attempt, Committed, StagePlan, merge_done, outcome_tallies
 from pipelines.storage import ContentFile
 from pipelines.tar import TarWriter
@@ -223,17 +225,46 @@ class _Maker:
         do_fn = pack.PackShard(attempt.place, self.stages[Stage.FETCH].folder)
         shards = pack.shards_of(self.stages[Stage.SELECT], 1)
         packed = [done for shard in shards for done in do_fn.process(shard)]
-        slices = defaultdict(list)
         (path,) = self.stages[Stage.SELECT].paths("selected")
-        for output in index_writer.SpreadSamples(attempt.place, DuplicateRules(), len(shards)).process(path):
-            part, piece = output.value
-            slices[output.tag, part].append(piece)
-        writers = {
-            "images": index_writer.WriteImages(attempt.place),
-            "views": index_writer.WriteBand(attempt.place, DuplicateRules()),
-        }
-        indexed = [done for (tag, part), pieces in slices.items() for done in writers[tag].process((part, pieces))]
-        self.stages[Stage.PACK] = attempt.commit(merge_done([*packed, *indexed]))
+        self.stages[Stage.PACK] = attempt.commit(merge_done([*packed, *indexed(attempt.place, path, len(shards))]))
+
+
+def indexed(place, path, samples):
+    """Return what writing the index of the selected samples at ``path`` yields, without an engine."""
+    rules = DuplicateRules()
+    slices, done = defaultdict(list), []
+
+    def take(outputs):
+        for output in outputs:
+            if isinstance(output, TaggedOutput):
+                part, piece = output.value
+                slices[output.tag, part].append(piece)
+            else:
+                done.append(output)
+
+    take(index_writer.SpreadSamples(place, rules, samples).process(path))
+    for writer, name in (
+        (index_writer.WriteImages(place), "images"),
+        (index_writer.WriteViews(place, rules, samples), "views"),
+        (index_writer.WriteBand(place), "rows"),
+    ):
+        for tag, part in sorted(slices):
+            if tag == name:
+                take(writer.process((part, slices[tag, part])))
+    return done
+
+
+@pytest.fixture
+def index(tmp_path):
+    """Write the index of samples; return the rows of its tables, by table and partition."""
+
+    def written(rows):
+        place = AttemptPlace(str(tmp_path), "attempt-1")
+        path = str(tmp_path / write_part(place, "selected", 0, SelectedRow, rows).path)
+        parts = [part for done in indexed(place, path, len(rows)) for part in done.parts]
+        return {(part.table, part.partition): pq.read_table(tmp_path / part.path).to_pylist() for part in parts}
+
+    return written
 
 
 @pytest.fixture

@@ -4,15 +4,16 @@ import msgspec
 import numpy as np
 import pytest
 
+from filters.hamming_index import tables
 from filters.near_duplicates import DuplicateRules
 from pipelines.dataset import DatasetManifest
 from pipelines.errors import InputRefused
 from pipelines.hash_index import (
     HashIndex,
+    file_bits,
     find_released,
     id_bits,
     id_part,
-    index_bands,
     index_bytes,
     prefix_bits,
     published,
@@ -39,7 +40,7 @@ def test_a_release_is_found_with_its_name_and_what_identifies_it(output):
     assert found.label == f"작은 모음 {output.manifest.root[:8]}"
     assert (found.made.rules, found.made.prefix_bits, found.made.id_bits) == (RULES, 0, 0)
     assert found.images == {0: f"{dataset(output)}/hashes/images-00000.parquet"}
-    assert sorted(found.bands) == [(number, 0) for number in range(RULES.radius + 1)]
+    assert sorted(found.bands) == [(number, 0) for number in range(len(tables(RULES.radius)))]
     assert found.identity[:2] == ["작은 모음", output.manifest.root]
     hashes = {file.path: file.sha256 for file in output.manifest.files if file.path.startswith("hashes/")}
     assert dict(found.identity[2]) == hashes
@@ -55,7 +56,7 @@ def test_a_release_is_found_with_its_name_and_what_identifies_it(output):
         (lambda folder: (folder / "hashes" / "images-00000.parquet").unlink(), "images-00000.parquet is missing"),
         (lambda folder: (folder / "hashes" / "band=1" / "00000.parquet").write_bytes(b""), "00000.parquet is missing"),
         (lambda folder: rewrite(folder / "manifest.json", DatasetManifest, files=[]), "carries no hashes/index.json"),
-        (lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, version=0), "of version 0, not 4"),
+        (lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, version=0), "of version 0, not 5"),
         (
             lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, rules=DuplicateRules(radius=5)),
             "was made with dedupe.radius 5, not 6",
@@ -80,10 +81,9 @@ def test_files_are_named_by_what_is_looked_up_in_them():
     assert [published(part) for part in parts] == ["hashes/band=2/00005.parquet", "hashes/images-00007.parquet"]
 
 
-def test_the_bands_of_a_radius_are_the_same_for_every_release():
-    assert len(index_bands(6)) == 7
+def test_an_index_says_how_it_is_cut():
     made = [msgspec.json.decode(index_bytes(RULES, images), type=HashIndex) for images in (0, 10_000_000)]
-    assert [(index.prefix_bits, index.id_bits) for index in made] == [(0, 0), (6, 6)]
+    assert [(index.prefix_bits, index.id_bits) for index in made] == [(0, 0), (4, 6)]
 
 
 @pytest.mark.parametrize(("images", "bits"), [(0, 0), (249_999, 0), (250_000, 1), (10**7, 6), (10**11, 16)])
@@ -92,6 +92,11 @@ def test_tables_of_images_are_cut_as_they_grow(images, bits):
     ids = np.array([0, 2**62 - 1, 2**62, 2**63 - 1])
     assert id_part(ids, 1).tolist() == [0, 0, 1, 1]
     assert id_part(ids, 0).tolist() == [0] * 4
+
+
+@pytest.mark.parametrize(("images", "bits"), [(0, 0), (999_999, 0), (1_000_000, 1), (10**7, 4), (10**9, 8)])
+def test_bands_of_an_index_are_cut_as_the_images_grow(images, bits):
+    assert file_bits(images) == bits
 
 
 @pytest.mark.parametrize(("images", "bits"), [(0, 0), (199_999, 0), (200_000, 1), (10_000_000, 6), (10**9, 8)])

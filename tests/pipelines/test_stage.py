@@ -78,6 +78,7 @@ DO_FNS = [
     dedupe.JoinEdges(PLACE),
     dedupe.ExplainPartition(PLACE, MATCHING),
     released.SearchReleased(PLACE, DuplicateRules(), RELEASES),
+    released.ConfirmReleased(PLACE, DuplicateRules(), RELEASES),
     released.FindSame(PLACE, RELEASES),
     released.SpreadReleased(PLACE, 8, "/out/labels", RELEASES),
     extract.ExtractUnit(PLACE, agent="harubang"),
@@ -89,7 +90,8 @@ DO_FNS = [
     pack.PackShard(PLACE, "/out/stages/fetch-1"),
     index_writer.SpreadSamples(PLACE, DuplicateRules(), 9),
     index_writer.WriteImages(PLACE),
-    index_writer.WriteBand(PLACE, DuplicateRules()),
+    index_writer.WriteViews(PLACE, DuplicateRules(), 9),
+    index_writer.WriteBand(PLACE),
     screen.Regroup(Exchange("/out/x", CandidateRow, screen.by_candidate, 8), source="screened"),
     screen.ScreenPartition(PLACE, screen.ScreenRules(CaptionRules(), CaptionSafety()), ["/out/counts"]),
     select.JoinPartition(
