@@ -178,7 +178,7 @@ def test_an_image_beyond_the_memory_limit_costs_one_sample():
     ("reason", "settings"),
     [(Reason.DECODER_TIMED_OUT, {"decode_seconds": 0.1}), (Reason.DECODER_CRASHED, {"memory_mib": 64})],
 )
-def test_images_sent_behind_a_lost_one_are_decoded_all_the_same(reason, settings):
+def test_images_waiting_behind_a_lost_one_are_decoded_all_the_same(reason, settings):
     async def work(pool):
         small = [photo(seed, (64, 48)) for seed in range(3)]
         return await asyncio.gather(*(pool.decode(data) for data in (SLOW, *small, SLOW, GOOD[:300])))
