@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
+Places = npt.NDArray[np.signedinteger]
 Found = tuple[Rows, Rows]
 """Row numbers of pairs, left and right."""
 
@@ -195,7 +196,7 @@ def near_in(index: Index, hashes: Hashes) -> Pairs:
     found = []
     for chosen, starts, order in index.tables:
         keys = _key(values, [plan[number] for number in chosen])
-        found.append(_close(values, keys, index.values[order], starts, index.radius))
+        found.append(close(values, starts[keys], starts[1:][keys], index.values[order], index.radius))
         found[-1] = _first_told(found[-1][0], order[found[-1][1]], values, index.values, plan, chosen)
     a, b = joined(found)
     left, right = _expanded(a, b, inverse, index.inverse)
@@ -288,11 +289,9 @@ def _by_key(keys: npt.NDArray[np.unsignedinteger], bits: int) -> tuple[Rows, Row
     return starts, np.argsort(keys, kind="stable")
 
 
-def _close(left: Hashes, keys: npt.NDArray[np.unsignedinteger], right: Hashes, starts: Rows, radius: int) -> Found:
-    """Return the pairs within ``radius`` of a row of ``left`` and one of ``right``, which are in the order of keys."""
-    wide = keys.astype(np.int64)
-    begin = starts[wide]
-    counts = starts[wide + 1] - begin
+def close(left: Hashes, begin: Places, stop: Places, right: Hashes, radius: int) -> Found:
+    """Return the pairs within ``radius`` of row i of ``left`` and rows ``begin[i]`` to ``stop[i]`` of ``right``."""
+    counts = stop - begin
     rows = np.flatnonzero(counts)
     begin, counts = begin[rows], counts[rows]
     ends = np.cumsum(counts)
@@ -301,14 +300,14 @@ def _close(left: Hashes, keys: npt.NDArray[np.unsignedinteger], right: Hashes, s
     found: list[Found] = []
     row = done = 0
     while done < total:
-        stop = max(row + 1, int(np.searchsorted(ends, done + CHUNK, side="right")))
-        length = int(ends[stop - 1]) - done
-        mine = np.repeat(rows[row:stop], counts[row:stop])
-        at = np.repeat(shift[row:stop], counts[row:stop])
+        last = max(row + 1, int(np.searchsorted(ends, done + CHUNK, side="right")))
+        length = int(ends[last - 1]) - done
+        mine = np.repeat(rows[row:last], counts[row:last])
+        at = np.repeat(shift[row:last], counts[row:last])
         at += np.arange(done, done + length)
         near = np.flatnonzero(np.bitwise_count(left[mine] ^ right[at]) <= radius)
         found.append((mine[near], at[near]))
-        row, done = stop, done + length
+        row, done = last, done + length
     return joined(found)
 
 

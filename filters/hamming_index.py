@@ -21,10 +21,16 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from filters.hamming import BITS, CHUNK, Found, Hashes, Pairs, Rows, deal, joined
+from filters.hamming import BITS, Found, Hashes, Pairs, Rows, close, deal, joined
 
 MAX_WIDTH: Final = 24
 """Widest part. Where each value of its bits starts takes 64 MiB at most; fewer bits are looked up among few hashes."""
+BLOCK: Final = 1 << 15
+"""Hashes looked up at a time, in their order, so that what they find lies together. Of 2^12 to 2^18 the fastest."""
+STEPS: Final = 4
+"""Hashes of one key that are compared one after another; of more the others are compared at once."""
+LOOKUP_COST: Final = 1.0
+"""Of looking a hash up, in units of comparing a pair that was found. A rough estimate; only the time depends on it."""
 
 
 class Table(NamedTuple):
@@ -126,8 +132,8 @@ def _found(asked: Hashes, indexed: Hashes, radius: int, table: Table, prefix_bit
     keys = first_bits(asked, prefix_bits + bits) & mask
     for flips in range(table.flips + 1):
         rows = np.flatnonzero(spent == table.flips - flips)
-        for start in range(0, rows.size, CHUNK):
-            some = rows[start : start + CHUNK]
+        for start in range(0, rows.size, BLOCK):
+            some = rows[start : start + BLOCK]
             values, theirs = asked[some], keys[some]
             for flipped in _flips(bits, flips).tolist():
                 for near, at in _looked_up(values, theirs ^ flipped, indexed, starts, radius):
@@ -141,15 +147,22 @@ def _looked_up(
     at, ends = starts.take(keys), starts[1:].take(keys)
     rows = np.flatnonzero(at != ends)
     at, ends = at[rows], ends[rows]
-    while rows.size > 0:
+    for _ in range(STEPS):
         near = np.flatnonzero(np.bitwise_count(values[rows] ^ indexed[at]) <= radius)
         yield rows[near], at[near].astype(np.int64)
         at += 1
         left = np.flatnonzero(at < ends)
         rows, at, ends = rows[left], at[left], ends[left]
+        if rows.size == 0:
+            return
+    near, found = close(values[rows], at, ends, indexed, radius)
+    yield rows[near], found
 
 
 def _cheapest(size: int, table: Table, prefix_bits: int) -> int:
-    """Return how many bits after the first are cheapest to look up: a look-up costs about what a comparison does."""
-    costs = [_flips(bits, table.flips).size * (1 + size / 2.0**bits) for bits in range(table.width - prefix_bits + 1)]
+    """Return how many bits after the first are cheapest to look up."""
+    costs = [
+        _flips(bits, table.flips).size * (LOOKUP_COST + size / 2.0**bits)
+        for bits in range(table.width - prefix_bits + 1)
+    ]
     return costs.index(min(costs))

@@ -10,7 +10,8 @@ quarter of the third (which small runs do: each has its own start).
 The images are those of near_duplicate_scale.py, dealt to the two crawls at random, so that families span both; 1 new
 image in 10 is a released one met again. In the last two runs the released ones have the first pick: the most pixels,
 the smallest ids. What the fourth keeps may still differ: there a new image may tie two samples together, so that one
-takes the other's place and a copy of the other alone is kept. In the third a dropped copy may tie a new image too.
+takes the other's place and a copy of the other alone is kept. A release has both already, and they stay; how many of
+the images kept by one run only are such copies is told. In the third a dropped copy may tie a new image too.
 """
 
 from __future__ import annotations
@@ -99,6 +100,8 @@ def run(folder: Path, name: str) -> None:
         took["bytes"] = publish_index(folder, root, np.unique(leaders))
     else:
         np.save(folder / f"{name}.npy", np.unique(ids[(ids & NEW_BIT > 0) & (ids == leaders)]))
+        order = np.argsort(ids)
+        np.save(folder / f"{name}-led.npy", np.stack([ids[order], leaders[order]]))
     print(json.dumps(took))
 
 
@@ -138,6 +141,14 @@ def publish_index(folder: Path, root: Path, leaders: np.ndarray) -> int:
     return sum(file.bytes for file in manifest.files if file.path.startswith("hashes/"))
 
 
+def of_replaced(folder: Path, apart: np.ndarray) -> int:
+    """Return how many of the images ``apart`` are copies of a sample whose place another took in the fourth run."""
+    (ids, leaders), (others, led) = (np.load(folder / f"{name}-led.npy") for name in ("increment", "together"))
+    samples = leaders[np.searchsorted(ids, apart)]
+    samples = samples[samples & NEW_BIT == 0]
+    return int(np.count_nonzero(led[np.searchsorted(others, samples)] != samples))
+
+
 def compare(folder: Path, new: int, released: int) -> bool:
     write_crawls(folder, new, released)
     print(f"{'run':>10s} {'images':>10s} {'wall s':>8s} {'CPU s':>8s} {'us/image':>9s} {'peak GiB':>9s}")
@@ -159,10 +170,12 @@ def compare(folder: Path, new: int, released: int) -> bool:
         )
     ratio = took["increment"]["cpu"] / took["scratch"]["cpu"]
     kept = {name: np.load(folder / f"{name}.npy") for name in ("increment", "scratch", "together")}
-    apart = {name: np.setxor1d(kept["increment"], kept[name]).size for name in ("scratch", "together")}
+    one_only = {name: np.setxor1d(kept["increment"], kept[name]) for name in ("scratch", "together")}
+    apart = {name: images.size for name, images in one_only.items()}
     samples = took["together"]["images"] - took["increment"]["images"]
     print(f"index: {took['release']['bytes'] / samples:.0f} bytes a sample, {samples} samples")
     print(f"new images kept: {kept['increment'].size} of {new}; kept by one of them only: {apart}")
+    print(f"of the latter, copies of a sample that gave its place away: {of_replaced(folder, one_only['together'])}")
     print(f"increment / scratch: {ratio:.3f} of the CPU seconds")
     return apart["together"] * 1000 <= kept["increment"].size and ratio <= 0.25
 

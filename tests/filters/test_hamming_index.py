@@ -74,7 +74,7 @@ def test_every_pair_within_the_radius_is_found_once(radius, prefix_bits):
 
 
 def test_a_large_table_is_looked_up_by_more_bits_and_many_hashes_a_block_at_a_time(monkeypatch):
-    monkeypatch.setattr("filters.hamming_index.CHUNK", 70)
+    monkeypatch.setattr("filters.hamming_index.BLOCK", 70)
     hashes = families(30_000, 5, seed=3)
     assert found(hashes[:200], hashes, 6, 0) == by_comparing_all(hashes[:200], hashes, 6)
 
