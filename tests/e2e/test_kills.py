@@ -164,7 +164,9 @@ def files_of(out):
     names = (path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file() and path.suffix != ".jsonl")
     chance = re.compile(r"(?<=attempt-)\w{8}|(?<=-)[0-9a-f]{8,12}(?=[./])")
     found = [chance.sub("*", name) for name in names]
-    return sorted([name for name in found if "/saved/" not in name] + list({name for name in found if "/saved/" in name}))
+    return sorted(
+        [name for name in found if "/saved/" not in name] + list({name for name in found if "/saved/" in name})
+    )
 
 
 def books_of(out):
