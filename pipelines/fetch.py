@@ -16,17 +16,18 @@ import apache_beam as beam
 from filters.suppression import SuppressionTable
 from filters.url import host_of
 from pipelines.decoded import Decoded, ImageSettings
-from pipelines.decoder import DecoderPool, DecodingDoFn
+from pipelines.decoder import DecodingDoFn
 from pipelines.download_shards import DOWNLOADED
 from pipelines.exchange import Exchange, Slice, by_source, group, read_slices
 from pipelines.host_queue import for_each_by_host
 from pipelines.image_row import ACCEPT, in_lanes, said, stage_row
 from pipelines.img2dataset_engine import IMG2DATASET, download_each
+from pipelines.known_images import NOTHING_KNOWN, ImageDecoder, KnownFiles
 from pipelines.network import Network
-from pipelines.parts import AttemptPlace, Done, read_batches
+from pipelines.parts import AttemptPlace, Done, Tally, read_batches
 from pipelines.progress import ProgressNotes
 from pipelines.screen import Regroup
-from pipelines.stage import Committed
+from pipelines.stage import NOT_DECODED, Committed
 from pipelines.staging import EarlierRow, Staging
 from pipelines.stored_image import ImageReader
 from pipelines.suppression_list import NOTHING_LISTED, ListFile
@@ -36,21 +37,21 @@ from schemas.identity import sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import Consent, ImageRow
 
-VERSION = 7
+VERSION = 8
 """Grows with every change of what this stage records or stores."""
 
 HOSTS_PER_CONNECTION = 4
 """Hosts waited for at a time, as a multiple of the connections: most of them are between two requests."""
 Engine = Callable[
-    [Sequence[str], Network, SuppressionTable | None, DecoderPool, Staging, ProgressNotes], Awaitable[None]
+    [Sequence[str], Network, SuppressionTable | None, ImageDecoder, Staging, ProgressNotes], Awaitable[None]
 ]
 """What gets, decodes and stages URLs."""
-Work = Callable[[DecoderPool, Staging, ProgressNotes], Awaitable[None]]
+Work = Callable[[ImageDecoder, Staging, ProgressNotes], Awaitable[None]]
 """What does what is missing of a partition."""
 NOT_IN_AN_ANSWER = frozenset({"screen", "retries", "engine"})
 """What a fetch stage covers that has no part in what becomes of one URL."""
 TABLES = frozenset({"images"})
-"""The tables in which a later stage of the same output looks up what became of a URL."""
+"""The tables in which a later stage of the same output looks up URLs and images."""
 WANTED = "wanted"
 """Source of the slices of `Wanted` rows; those of earlier rows name the folder of their stage."""
 
@@ -85,7 +86,7 @@ async def fetch_each(
     urls: Sequence[str],
     network: Network,
     opt_outs: SuppressionTable | None,
-    pool: DecoderPool,
+    decoder: ImageDecoder,
     staging: Staging,
     notes: ProgressNotes,
 ) -> None:
@@ -97,7 +98,7 @@ async def fetch_each(
 
             async def listen(body: bytes) -> Sequence[Consent]:
                 nonlocal decoded
-                decoded = await pool.decode(body)
+                decoded = await decoder.decode(body)
                 return said(decoded, opt_outs)
 
             fetched = await client.get(url, accept=ACCEPT, listen=listen)
@@ -120,7 +121,7 @@ async def fetch_all(
     wanted: Sequence[Wanted],
     network: Network,
     opt_outs: SuppressionTable | None,
-    pool: DecoderPool,
+    decoder: ImageDecoder,
     staging: Staging,
     notes: ProgressNotes,
     engine: Engine = fetch_each,
@@ -131,14 +132,14 @@ async def fetch_all(
     for row in wanted:
         if row.listed:
             await stage_row(listed(row.image_url, row.listed), None, staging)
-    await engine([row.image_url for row in wanted if not row.listed], network, opt_outs, pool, staging, notes)
+    await engine([row.image_url for row in wanted if not row.listed], network, opt_outs, decoder, staging, notes)
 
 
 async def read_all(
     wanted: Iterable[Wanted],
     settings: ImageSettings,
     opt_outs: SuppressionTable | None,
-    pool: DecoderPool,
+    decoder: ImageDecoder,
     staging: Staging,
     notes: ProgressNotes,
 ) -> None:
@@ -148,26 +149,28 @@ async def read_all(
     with ImageReader(settings.max_bytes) as images:
 
         async def work(place: Wanted) -> None:
-            await stage_row(*await _read_one(place, images, opt_outs, pool), staging)
+            fetched, decoded, raw_sha256 = await _read_one(place, images, opt_outs, decoder)
+            await stage_row(fetched, decoded, staging, raw_sha256=raw_sha256)
             notes.advance()
 
         await in_lanes(places, work)
 
 
 async def _read_one(
-    place: Wanted, images: ImageReader, opt_outs: SuppressionTable | None, pool: DecoderPool
-) -> tuple[Fetched, Decoded | None]:
+    place: Wanted, images: ImageReader, opt_outs: SuppressionTable | None, decoder: ImageDecoder
+) -> tuple[Fetched, Decoded | None, str]:
     why = place.listed or (opt_outs.url(place.image_url) if opt_outs is not None else "")
     if why:
-        return listed(place.image_url, why), None
+        return listed(place.image_url, why), None, ""
     found = Fetched(place.image_url, place.image_url, "", "", None, (), b"", NO_REASON, "", (), ())
     try:
         image = images.read(place.source, place.offset)
     except OSError as error:
-        return found._replace(reason=Reason.IMAGE_MISSING, detail=str(error)[:200]), None
-    decoded = await pool.decode(image.upright())
-    decoded = decoded._replace(raw_sha256=sha256_hex(image.data))
-    return heard(found._replace(body=image.data), said(decoded, opt_outs)), decoded
+        return found._replace(reason=Reason.IMAGE_MISSING, detail=str(error)[:200]), None, ""
+    decoded = await decoder.decode(image.upright())
+    raw_sha256 = sha256_hex(image.data)
+    told = said(decoded._replace(raw_sha256=raw_sha256), opt_outs)
+    return heard(found._replace(body=image.data), told), decoded, raw_sha256
 
 
 def place_order(row: Wanted) -> tuple[str, int, str]:
@@ -209,8 +212,9 @@ class RegroupWanted(beam.DoFn):
 class _StagingDoFn(DecodingDoFn):
     """Stages images."""
 
-    def __init__(self, place: AttemptPlace, settings: ImageSettings, opt_outs: ListFile) -> None:
+    def __init__(self, place: AttemptPlace, settings: ImageSettings, opt_outs: ListFile, known: KnownFiles) -> None:
         super().__init__(settings)
+        self._known = known
         self._opt_outs = opt_outs
         self._place = place
 
@@ -218,11 +222,15 @@ class _StagingDoFn(DecodingDoFn):
         """Do with ``work`` what ``staging`` misses; yield its report."""
         notes = ProgressNotes(self._place.path)
         notes.reuse(staging.reused)
+        recalled = 0
         if staging.missing:
-            self._loop.run_until_complete(work(self._pool, staging, notes))
+            decoder = ImageDecoder(self._pool, self._known.load())
+            self._loop.run_until_complete(work(decoder, staging, notes))
             self._loop.run_until_complete(staging.save())
+            recalled = decoder.recalled
         notes.finish()
-        yield from staging.done()
+        for done in staging.done():
+            yield done._replace(tallies=done.tallies + ([Tally(NOT_DECODED, recalled)] if recalled else []))
 
 
 class FetchPartition(_StagingDoFn):
@@ -237,9 +245,10 @@ class FetchPartition(_StagingDoFn):
         opt_outs: ListFile = NOTHING_LISTED,
         engine: str = "harubang",
         refused: Sequence[str] = (),
+        known: KnownFiles = NOTHING_KNOWN,
     ) -> None:
         self._refused = refused
-        super().__init__(place, settings, opt_outs)
+        super().__init__(place, settings, opt_outs, known)
         self._engine = engine
         self._network = network
         self._there = there
@@ -273,9 +282,15 @@ class ReadPartition(_StagingDoFn):
     """Reads the images of one partition from where they lie. ``first`` is the number of its first part."""
 
     def __init__(
-        self, place: AttemptPlace, settings: ImageSettings, opt_outs: ListFile = NOTHING_LISTED, *, first: int
+        self,
+        place: AttemptPlace,
+        settings: ImageSettings,
+        opt_outs: ListFile = NOTHING_LISTED,
+        known: KnownFiles = NOTHING_KNOWN,
+        *,
+        first: int,
     ) -> None:
-        super().__init__(place, settings, opt_outs)
+        super().__init__(place, settings, opt_outs, known)
         self._first = first
 
     @reported("read")
@@ -301,11 +316,12 @@ def expand(
     earlier: Sequence[Committed] = (),
     refused: Sequence[str] = (),
     engine: str = "harubang",
+    known: KnownFiles = NOTHING_KNOWN,
 ) -> beam.PCollection[Done]:
     """Wire the stage: screened parts, distinct URLs regrouped by host, those there already by place.
 
     The rows of ``earlier`` fetch stages of the same output, whose answers are as good as new ones, are regrouped
-    beside the URLs. ``refused`` are the parts of what was refused to any stage.
+    beside the URLs; ``known`` are their images. ``refused`` are the parts of what was refused to any stage.
     """
     hosts = Exchange(place.exchange, Wanted, by_host, partitions)
     there = Exchange(place.exchange, Wanted, by_place, partitions)
@@ -316,10 +332,10 @@ def expand(
         regrouped.append(parts | f"regroup earlier {number}" >> beam.ParDo(Regroup(rows, source=stage.folder)))
     handles = regrouped | "meet earlier" >> beam.Flatten()
     fetched = group(handles, "group") | "fetch" >> beam.ParDo(
-        FetchPartition(place, network, settings, there, opt_outs, engine, refused)
+        FetchPartition(place, network, settings, there, opt_outs, engine, refused, known)
     ).with_outputs("done", "handles")
     read = group(fetched.handles, "there") | "read" >> beam.ParDo(
-        ReadPartition(place, settings, opt_outs, first=partitions)
+        ReadPartition(place, settings, opt_outs, known, first=partitions)
     )
     done: beam.PCollection[Done] = (fetched.done, read) | "reports" >> beam.Flatten()
     return done

@@ -9,6 +9,7 @@ from typing import TypeVar
 from filters.caption_safety import withheld
 from filters.suppression import SuppressionTable
 from pipelines.decoded import Decoded
+from pipelines.known_images import facts_of
 from pipelines.staging import Staging
 from pipelines.unit_of_work import count
 from pipelines.web_client import Fetched, listed_consent, refusal_to_keep
@@ -69,14 +70,21 @@ def said(decoded: Decoded, opt_outs: SuppressionTable | None) -> list[Consent]:
     return [*decoded.consent, *([listed_consent(named)] if named else [])]
 
 
-async def stage_row(fetched: Fetched, decoded: Decoded | None, staging: Staging) -> None:
-    """Add the row of one URL, and its image where nothing refuses it."""
+async def stage_row(
+    fetched: Fetched, decoded: Decoded | None, staging: Staging, *, raw_sha256: str | None = None
+) -> None:
+    """Add the row of one URL, and its image where nothing refuses it.
+
+    ``raw_sha256`` is that of the file where what was decoded is more than the file.
+    """
+    facts = facts_of(decoded) if decoded is not None and decoded.jpeg and not fetched.reason else None
+    if decoded is not None and raw_sha256 is not None:
+        decoded = decoded._replace(raw_sha256=raw_sha256)
     if fetched.reason and decoded is not None:  # refused for what it is: nothing of it is kept but its name
         decoded = Decoded(reason=fetched.reason, raw_sha256=decoded.raw_sha256, raw_format=decoded.raw_format)
     count("image_bytes", len(fetched.body))
-    count("images_decoded", 0 if decoded is None or decoded.reason else 1)
     jpeg = decoded.jpeg if decoded is not None else b""
-    await staging.add(image_row(fetched, decoded), jpeg, refusal_to_keep(fetched))
+    await staging.add(image_row(fetched, decoded), jpeg, refusal_to_keep(fetched), facts=facts)
 
 
 async def in_lanes(items: Iterable[Item], work: Callable[[Item], Awaitable[None]]) -> None:

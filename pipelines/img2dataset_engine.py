@@ -22,10 +22,10 @@ from filters.suppression import SuppressionTable
 from filters.url import host_of
 from pipelines import storage
 from pipelines.checking_proxy import CheckingProxy
-from pipelines.decoder import DecoderPool
 from pipelines.download_shards import Downloaded, read_shard
 from pipelines.errors import InputRefused, StageFailed
 from pipelines.image_row import ACCEPT, in_lanes, said, stage_row
+from pipelines.known_images import ImageDecoder
 from pipelines.link_table import LinkTable
 from pipelines.network import Network
 from pipelines.progress import ProgressNotes
@@ -79,7 +79,7 @@ async def download_each(
     urls: Sequence[str],
     network: Network,
     opt_outs: SuppressionTable | None,
-    pool: DecoderPool,
+    decoder: ImageDecoder,
     staging: Staging,
     notes: ProgressNotes,
 ) -> None:
@@ -100,7 +100,7 @@ async def download_each(
             row, there, images = place
             found, decoded = _had(urls[row], proxy.found.get(row), there, images), None
             if not found.reason:
-                decoded = await pool.decode(found.body)
+                decoded = await decoder.decode(found.body)
                 found = heard(found, said(decoded, opt_outs))
             if found.reason in OPT_OUTS:
                 client.remember(found)

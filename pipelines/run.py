@@ -22,6 +22,7 @@ from pipelines import (
     fetch,
     hash_index,
     index_writer,
+    known_images,
     pack,
     run_log,
     screen,
@@ -291,6 +292,7 @@ class Run:
         paths = screened.paths("screened")
         earlier = earlier_stages(attempt.plan, but=fetch.NOT_IN_AN_ANSWER, tables=fetch.TABLES)
         refused = refused_before(self._out)
+        known = known_images.index_earlier(attempt, earlier)
         done = attempt.run(
             lambda p: fetch.expand(
                 p,
@@ -303,6 +305,7 @@ class Run:
                 opt_outs=self._opt_outs,
                 earlier=earlier,
                 refused=refused,
+                known=known,
             ),
             total=kept,
             unit="images",

@@ -39,6 +39,8 @@ DROP = "drop:"
 """Prefix of the headings of dropped records; the reason follows."""
 REUSED = "reused"
 """Heading of the records that a killed run, or an earlier stage, had done already: those in no need of a request."""
+NOT_DECODED = "not_decoded"
+"""Heading of the images that came, but whose bytes an earlier stage has decoded and stored."""
 
 _MANIFEST = "manifest.json"
 _RESULT = "result.json"

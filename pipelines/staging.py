@@ -44,13 +44,15 @@ class _Chunk:
         self.refused: list[RefusedVisit] = []
         self.due = saved.Due()
 
-    def store(self, row: ImageRow, jpeg: bytes) -> ImageRow:
-        """Return ``row`` with its offset in the tar, to which ``jpeg`` is added unless it is in there."""
+    def store(self, row: ImageRow, jpeg: bytes, facts: tuple[str, bytes] | None) -> ImageRow:
+        """Return ``row`` with its offset in the tar, to which image and facts are added unless it is in there."""
         if self._tar is None:
             self._content = storage.ContentFile(self._place.path)
             self._tar = TarWriter(self._content.file)
         if row.stored_sha256 not in self._offsets:
             self._offsets[row.stored_sha256] = self._tar.add(f"{row.stored_sha256[:32]}.jpg", jpeg)
+            if facts is not None:
+                self._tar.add(*facts)
         return row._replace(staging_offset=self._offsets[row.stored_sha256])
 
     def publish(self) -> tuple[list[ImageRow], Part | None]:
@@ -165,10 +167,18 @@ class Staging:
         with TemporaryDirectory(prefix=".work-", dir=folder) as made:
             yield Path(made)
 
-    async def add(self, row: ImageRow, jpeg: bytes, refused: RefusedVisit | None = None) -> None:
+    async def add(
+        self,
+        row: ImageRow,
+        jpeg: bytes,
+        refused: RefusedVisit | None = None,
+        *,
+        facts: tuple[str, bytes] | None = None,
+    ) -> None:
         """Add a fetched URL and, where it is kept, its image, which is stored unless the same bytes are stored.
 
-        ``refused`` is the refusal that the row is of, if later runs are to know it.
+        ``refused`` is the refusal that the row is of, if later runs are to know it; ``facts`` are stored behind the
+        image (see `pipelines.known_images.facts_of`).
         """
         chunk = self._chunk
         if refused is not None:
@@ -178,7 +188,7 @@ class Staging:
             if known is not None:
                 row = row._replace(staging=known.staging, staging_offset=known.staging_offset)
             else:
-                row = chunk.store(row, jpeg)
+                row = chunk.store(row, jpeg, facts)
         chunk.rows.append(row)
         if chunk.due.count(0 if row.staging else len(jpeg)):
             await self.save()

@@ -31,6 +31,11 @@ def _header(name: str, size: int) -> bytes:
     )
 
 
+def padded(size: int) -> int:
+    """Return how many bytes of a tar the content of a member of ``size`` bytes takes."""
+    return size + -size % tarfile.BLOCKSIZE
+
+
 class TarWriter:
     """Appends members to a tar; each `add` tells where the member's bytes lie.
 
@@ -48,7 +53,7 @@ class TarWriter:
     def add(self, name: str, data: bytes) -> int:
         """Append ``data`` as ``name`` (ASCII, at most 100 characters) and return the offset of its first byte."""
         offset = self._offset + tarfile.BLOCKSIZE
-        self._write(b"".join((_header(name, len(data)), data, bytes(-len(data) % tarfile.BLOCKSIZE))))
+        self._write(b"".join((_header(name, len(data)), data, bytes(padded(len(data)) - len(data)))))
         return offset
 
     def close(self) -> None:

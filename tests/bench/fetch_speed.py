@@ -30,6 +30,7 @@ import numpy as np
 
 from pipelines.decoder import DecoderPool, ImageSettings
 from pipelines.fetch import Wanted, fetch_all
+from pipelines.known_images import ImageDecoder
 from pipelines.network import Network
 from pipelines.parts import AttemptPlace
 from pipelines.progress import ProgressNotes
@@ -159,7 +160,7 @@ def fetch(urls: list[str], network: Network, folder: Path, notes: ProgressNotes)
 
     async def work(staging: Staging) -> None:
         async with DecoderPool(SETTINGS) as pool:
-            await fetch_all(wanted, network, None, pool, staging, notes)
+            await fetch_all(wanted, network, None, ImageDecoder(pool, None), staging, notes)
         await staging.save()
 
     with Staging(AttemptPlace(str(folder), "attempt"), 0, urls) as staging:

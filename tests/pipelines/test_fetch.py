@@ -8,7 +8,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
 
 from filters.suppression import Suppression
-from pipelines import fetch
+from pipelines import fetch, saved
 from pipelines.decoded import ImageSettings
 from pipelines.decoder import DecoderPool
 from pipelines.download_shards import read_shard
@@ -25,11 +25,13 @@ from pipelines.fetch import (
     fetch_all,
     one_a_url,
 )
+from pipelines.known_images import ImageDecoder, KnownImages, index_earlier
 from pipelines.link_table import LinkTable
 from pipelines.parts import AttemptPlace, read_rows, write_part
 from pipelines.pixels import process
 from pipelines.progress import ProgressNotes
 from pipelines.runner import make_pipeline
+from pipelines.stage import Committed, StageManifest
 from pipelines.staging import Staging
 from pipelines.storage import read_range
 from pipelines.suppression_list import NOTHING_LISTED, compile_list
@@ -81,8 +83,11 @@ def names(data):
         return tar.getnames()
 
 
-def fetched(urls, folder, routes=ROUTES, opt_outs=None, **changes):
-    """Fetch from a server of ``routes``; return the rows and the staging tar."""
+def fetched(urls, folder, routes=ROUTES, opt_outs=None, known=None, recalled=None, **changes):
+    """Fetch from a server of ``routes``; return the rows, the staging tar and the server.
+
+    How many images were not decoded but ``known`` is added to ``recalled``.
+    """
     place = AttemptPlace(str(folder), "attempt-1")
 
     async def run():
@@ -90,7 +95,10 @@ def fetched(urls, folder, routes=ROUTES, opt_outs=None, **changes):
         with Staging(place, 0, (row.image_url for row in wanted)) as staging:
             async with Server(dict(routes)) as server, DecoderPool(SETTINGS) as pool:
                 notes = ProgressNotes(place.path)
-                await fetch_all(wanted, network(server, **changes), opt_outs, pool, staging, notes)
+                decoder = ImageDecoder(pool, known)
+                await fetch_all(wanted, network(server, **changes), opt_outs, decoder, staging, notes)
+                if recalled is not None:
+                    recalled.append(decoder.recalled)
             await staging.save()
             return list(staging.done()), server
 
@@ -120,8 +128,10 @@ def test_every_url_has_one_row_and_every_kept_image_lies_in_the_tar(tmp_path):
     kept = {row.image_url: row for row in rows if row.outcome == "keep"}
     assert kept["http://a.kr/1.jpg"].raw_sha256 == kept["http://b.kr/1.jpg"].raw_sha256 == sha256_hex(picture(1))
     assert kept["http://b.kr/1.jpg"].final_url == "http://a.kr/1.jpg"
-    assert sorted(names(staging)) == sorted({f"{row.stored_sha256[:32]}.jpg" for row in kept.values()})
-    assert len(names(staging)) == 2 < len(kept)
+    pictures, facts = names(staging)[::2], names(staging)[1::2]
+    assert sorted(pictures) == sorted({f"{row.stored_sha256[:32]}.jpg" for row in kept.values()})
+    assert len(pictures) == 2 < len(kept)
+    assert [name.rpartition(".")[2] for name in facts] == ["facts"] * 2
 
 
 def test_two_runs_give_the_same_rows_but_for_the_time_and_the_place_in_the_tar(tmp_path):
@@ -137,6 +147,44 @@ def test_one_host_asked_one_url_at_a_time_fills_the_same_tar_byte_for_byte(tmp_p
     urls = [url for url in URLS if "a.kr" in url]
     tars = [fetched(urls, tmp_path / name, connections_per_host=1)[1] for name in "12"]
     assert tars[0] == tars[1]
+
+
+def committed_in(folder):
+    """Return what `fetched` left in a folder as a committed stage."""
+    records = saved.records(saved.place_of(AttemptPlace(str(folder), ""), "00000"))
+    parts = [part for parts in records for part in parts]
+    rows = sum(part.rows for part in parts if part.table == "images")
+    manifest = StageManifest(stage="fetch", fingerprint="", covers={}, parts=parts, tallies={"keep": rows})
+    return Committed(folder=str(folder), manifest=manifest)
+
+
+def test_bytes_that_an_earlier_stage_has_are_not_decoded_and_their_row_is_that_of_a_first_fetch(tmp_path, attempt):
+    allowed = in_jpeg(store(manifest(training_mining("cawg.training-mining", ai_training="allowed"))))
+    shown = {"1.jpg": picture(1), "2.png": picture(2, "PNG"), "3.jpg": allowed, "4.jpg": picture(4, size=(900, 600))}
+    before = {f"a.kr/{name}": reply(200, data, "X-Robots-Tag: all") for name, data in shown.items()}
+    fetched([f"http://{name}" for name in before], tmp_path / "old", before)
+
+    # Other hosts serve the same bytes: one says no in a header, one is led there, one image is on a list, one is new.
+    routes = {f"b.kr/{name}": reply(200, data) for name, data in shown.items()} | {
+        "c.kr/1.jpg": redirect("http://b.kr/1.jpg"),
+        "c.kr/noai.jpg": reply(200, picture(1), "X-Robots-Tag: noai"),
+        "c.kr/new.jpg": reply(200, picture(9)),
+    }
+    opt_outs = listing(tmp_path, sha256=(sha256_hex(shown["2.png"]),)).load()
+    urls, recalled = [f"http://{name}" for name in routes], []
+    anew, _, _ = fetched(urls, tmp_path / "anew", routes, opt_outs, None, recalled)
+    known = KnownImages(index_earlier(attempt, [committed_in(tmp_path / "old")]))
+    again, _, server = fetched(urls, tmp_path / "again", routes, opt_outs, known, recalled)
+    assert recalled == [0, 5]
+    placed = {"fetched_at": "", "staging": "", "staging_offset": 0}
+    assert [row._replace(**placed) for row in again] == [row._replace(**placed) for row in anew]
+    rows = {row.image_url: row for row in again}
+    assert {url: row.reason for url, row in rows.items() if row.reason} == {
+        "http://b.kr/2.png": Reason.OPT_OUT_LISTED,
+        "http://c.kr/noai.jpg": Reason.OPTED_OUT,
+    }
+    assert [said.channel for said in rows["http://b.kr/3.jpg"].consent] == ["robots.txt", "c2pa"]
+    assert server.requests.count("b.kr/1.jpg") == 2
 
 
 def test_nothing_to_fetch(tmp_path):

@@ -17,6 +17,7 @@ from pipelines.download_shards import Downloaded
 from pipelines.errors import InputRefused, StageFailed
 from pipelines.fetch import ENGINES, Wanted, fetch_all
 from pipelines.img2dataset_engine import _environment, _had, by_turns, installed_version
+from pipelines.known_images import ImageDecoder
 from pipelines.link_table import LinkRow
 from pipelines.parts import AttemptPlace, read_rows
 from pipelines.progress import ProgressNotes
@@ -117,7 +118,9 @@ def gone_through(engine, folder, urls, routes, opt_outs=None, tls=None, **change
             async with Server(dict(routes), tls) as server, DecoderPool(SETTINGS) as pool:
                 settings = network(server, max_body_bytes=200_000, **changes)
                 notes = ProgressNotes(place.path)
-                await fetch_all(wanted, settings, opt_outs, pool, staging, notes, engine=ENGINES[engine])
+                await fetch_all(
+                    wanted, settings, opt_outs, ImageDecoder(pool, None), staging, notes, engine=ENGINES[engine]
+                )
             await staging.save()
             return list(staging.done()), server
 
