@@ -17,7 +17,8 @@ from PIL import Image
 
 from pipelines import saved
 from pipelines.parts import AttemptPlace, read_rows
-from pipelines.stage import read_manifest
+from pipelines.run import read_run_record
+from pipelines.stage import NOT_DECODED, REUSED, read_manifest
 from pipelines.status import run_status
 from schemas.records import ImageRow, PageRow
 from tests.e2e.conftest import ROOT, root_of
@@ -136,6 +137,11 @@ def saved_work(out):
     return names
 
 
+def fetched(out):
+    """Return the manifest of the fetch stage of the last run in ``out``."""
+    return read_manifest(f"{out}/stages/{read_run_record(str(out)).folders['fetch']}/manifest.json")
+
+
 def images_of(web):
     return {name for name in web.routes if name.endswith(".jpg")}
 
@@ -249,7 +255,10 @@ def test_what_failed_is_asked_for_again_alone_and_the_dataset_is_that_of_a_sound
 
 
 def test_a_changed_workflow_asks_only_for_what_no_earlier_stage_has(web, workflow, tmp_path, finished, asked_as_json):
+    """And decodes only what none has: the third site shows pictures of the first."""
     out = tmp_path / "out"
+    mirrored = [name for name in images_of(web) if name.startswith("da.test/") and not name.endswith("-0.jpg")]
+    web.routes |= {name: web.routes[name.replace("da.", "ga.")] for name in mirrored}
     finished(workflow, "--out", out, "--set", "sources.crawl.seeds=[http://ga.test/, http://na.test/]")
     web.counted()
     root = root_of(out)
@@ -258,6 +267,14 @@ def test_a_changed_workflow_asks_only_for_what_no_earlier_stage_has(web, workflo
     finished(workflow, "--out", out, "--set", "network.delay_seconds=0.001")
     assert web.counted() == dict.fromkeys((name for name in web.routes if name.startswith("da.test/")), 1)
     assert root_of(out) != root
+    counts = fetched(out).tallies
+    assert (counts["in"], counts[REUSED], counts[NOT_DECODED]) == (len(images_of(web)), 48, len(mirrored))
+    assert asked_as_json("verify", out)["ok"]
+    finished(workflow, "--out", tmp_path / "fresh")
+    assert NOT_DECODED not in fetched(tmp_path / "fresh").tallies
+    ends = [json.loads((folder / "dataset" / "manifest.json").read_bytes()) for folder in (out, tmp_path / "fresh")]
+    assert [ends[0][name] for name in ("root", "ledger")] == [ends[1][name] for name in ("root", "ledger")]
+    web.counted()
 
     # Back to two sites: nothing at all is asked for.
     finished(
@@ -275,4 +292,5 @@ def test_a_changed_workflow_asks_only_for_what_no_earlier_stage_has(web, workflo
     # Other pixels: the images are asked for, the pages are not.
     finished(workflow, "--out", out, "--set", "fetch.max_side=128")
     assert web.counted() == dict.fromkeys(images_of(web), 1)
+    assert NOT_DECODED not in fetched(out).tallies
     assert asked_as_json("verify", out)["ok"]
