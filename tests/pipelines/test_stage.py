@@ -25,6 +25,7 @@ from pipelines import (
     extract,
     fetch,
     index_writer,
+    known_images,
     pack,
     released,
     saved,
@@ -87,6 +88,8 @@ DO_FNS = [
         PLACE, Network(allow_loopback=True), ImageSettings(), Exchange("/out/x", fetch.Wanted, fetch.by_place, 8)
     ),
     fetch.ReadPartition(PLACE, ImageSettings(), first=8),
+    known_images.SpreadKnown(PLACE, "/out/known.json", 0),
+    known_images.WriteKnown(PLACE),
     pack.PackShard(PLACE, "/out/stages/fetch-1"),
     index_writer.SpreadSamples(PLACE, DuplicateRules(), 9),
     index_writer.WriteImages(PLACE),
