@@ -6,8 +6,10 @@ import argparse
 import contextlib
 import io
 import logging
+import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import PurePath
 from typing import Any
 
@@ -15,14 +17,15 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import DebugOptions, DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_fn_api_pb2, beam_provision_api_pb2
-from apache_beam.runners.portability import local_job_service
 from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from pipelines.errors import InputRefused
+from pipelines.worker import Forks, parse
 
 _STOP_SECONDS = 30.0  # that a worker process has for the end of what it does
+_TOLD_SECONDS = 10.0  # that the end of one may take to be told
 _EMBEDDED = ("", "directrunner", "fnapirunner", "embedded")
 _REFUSED = {
     "daskrunner": "it loses data silently",
@@ -112,48 +115,64 @@ def _embedded(options: PipelineOptions) -> PipelineRunner:
 
     Never ``DirectRunner``: it first tries to download another engine.
     """
-    encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
+    passed = options.get_all_options()
+    passed["default_sdk_harness_log_level"] = passed["default_sdk_harness_log_level"] or "CRITICAL"  # as we do
+    encoded = JobServiceHandle.encode_pipeline_options(passed)
     provision = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
     return fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(provision))
 
 
+@cache
+def _forks() -> Forks:
+    return Forks()
+
+
 @worker_handlers.WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
 class _WatchedWorker(worker_handlers.SubprocessSdkWorkerHandler):
-    """A worker process of the embedded engine. Where one dies, Beam 2.77 waits for its answer for ever; so what it was
-    asked for, and what it is asked for later, is answered with how it ended, and the job fails with that.
+    """A worker process of the embedded engine, forked from one that has imported all it needs: each job has new ones.
+
+    Where one dies, Beam 2.77 waits for its answer for ever, or says only that a stream broke; so what it was asked for,
+    and what it is asked for later, is answered with how it ended, and the job fails with that.
     """
 
     def start_worker(self) -> None:
         """Start the process, and a thread that waits for its end."""
-        self.worker = local_job_service.SubprocessSdkWorker(
-            self._worker_command_line, self.control_address, self.provision_info, self.worker_id
-        )
-        self.worker_thread = threading.Thread(name="run_worker", target=self._watch, daemon=True)
+        self._how = ""
+        self._ended = threading.Event()
+        self._push, self.control_conn.push = self.control_conn.push, self._push_watched
+        self._elements, self.data_conn.input_elements = self.data_conn.input_elements, self._elements_watched
+        self.worker = _forks().start(parse([f"--id={self.worker_id}", f"--provision_endpoint={self.control_address}"]))
+        self.worker_thread = threading.Thread(name="watch_worker", target=self._watch, daemon=True)
         self.worker_thread.start()
 
     def stop_worker(self) -> None:
-        """Wait for its end. One whose job failed elsewhere may wait for data for ever; it ends with this process."""
+        """Wait for its end; one whose job failed elsewhere may wait for data for ever, and is killed."""
         self.worker_thread.join(_STOP_SECONDS)
+        if self.worker_thread.is_alive():
+            self.worker.kill()
+            self.worker_thread.join()
 
     def _watch(self) -> None:
+        code = _forks().wait(self.worker)
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        self._how = f"a worker process {how}"
+        self._ended.set()
+        for future in list(self.control_conn._futures_by_id.values()):
+            self._answer(future)
+
+    def _answer(self, future: Any) -> None:
+        future.set(beam_fn_api_pb2.InstructionResponse(instruction_id=future.instruction_id, error=self._how))
+
+    def _push_watched(self, request: Any) -> Any:
+        future = self._push(request)
+        if future is not None and self._ended.is_set():
+            self._answer(future)
+        return future
+
+    def _elements_watched(self, *arguments: Any, **named: Any) -> Iterator[Any]:
         try:
-            self.worker.run()
-        except RuntimeError as error:  # it ended by itself, and not well
-            self._answer_for_it(str(error))
-
-    def _answer_for_it(self, why: str) -> None:
-        connection = self.control_conn
-        push = connection.push
-
-        def answer(future: Any) -> None:
-            future.set(beam_fn_api_pb2.InstructionResponse(instruction_id=future.instruction_id, error=why))
-
-        def push_and_answer(request: Any) -> Any:
-            future = push(request)
-            if future is not None:
-                answer(future)
-            return future
-
-        connection.push = push_and_answer
-        for future in list(connection._futures_by_id.values()):
-            answer(future)
+            yield from self._elements(*arguments, **named)
+        except Exception as error:
+            if self._ended.wait(_TOLD_SECONDS):  # its stream breaks before its end is told
+                raise RuntimeError(self._how) from error
+            raise

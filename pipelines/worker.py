@@ -1,17 +1,18 @@
-"""The workers of a cluster: a pool that starts them, and how one starts, as Beam's container image does it.
+"""How a worker process starts, on a cluster and under the embedded engine, as Beam's container image does it.
 
     harubang-worker --pool localhost:50000
 
-is the pool, one for each TaskManager, at an address that only it can reach. It imports all that a worker needs once, in
-a process without threads that each worker is forked from: an engine starts workers anew for every stage. Where an
-engine starts this program itself (``--environment_type=PROCESS``), that process becomes the worker. A worker asks the
-runner for the pipeline's options, which a pool does not hand over, and becomes Beam's. Nothing is staged or installed:
-the harubang that is installed here is what runs. Credentials come from this process's environment and nowhere else.
+is a cluster's pool, one for each TaskManager, at an address that only it can reach. Workers are forked from a process
+without threads that has imported all they need: an engine starts them anew for every job. Where an engine starts this
+program itself (``--environment_type=PROCESS``), that process becomes the worker. A worker asks the runner for the
+pipeline's options, which a pool does not hand over, and becomes Beam's. Nothing is staged or installed: the harubang
+that is installed here is what runs. Credentials come from this process's environment and nowhere else.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import multiprocessing
 import os
@@ -21,8 +22,9 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import forkserver
+from multiprocessing import connection, forkserver
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import grpc
 from apache_beam.portability.api import (
@@ -38,7 +40,7 @@ _log = logging.getLogger(__name__)
 _ENDPOINTS = ("provision", "logging", "artifact", "control")
 _ANSWER_WITHIN = 60  # seconds that a runner has to say what is to be run
 _END_WITHIN = 10  # seconds that a worker has to end when it is told to
-_IMPORTED = ["apache_beam.runners.worker.sdk_worker_main", "pipelines.run"]
+_IMPORTED = ["pipelines.cli", "apache_beam.runners.worker.sdk_worker_main"]
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -88,13 +90,56 @@ def _descriptor(url: str) -> str:
     return str(text_format.MessageToString(endpoints_pb2.ApiServiceDescriptor(url=url)))
 
 
+class Forks:
+    """Workers forked from one process that has imported all they need. They end with this process, however it ends.
+
+    Neither that process nor a worker takes a module from the working directory, unless this process does.
+    """
+
+    def __init__(self) -> None:
+        """Start the process to fork from."""
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(_IMPORTED)
+        self._lock = threading.Lock()
+        before = dict(os.environ)
+        # What it is to know is read as it starts: where we lie, and that its working directory is no place to look.
+        ours = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), before.get("PYTHONPATH")]))
+        os.environ.update(PYTHONSAFEPATH="1", PYTHONPATH=ours)
+        try:
+            forkserver.ensure_running()
+        finally:
+            _set_environment(before)
+
+    def start(self, said: argparse.Namespace) -> BaseProcess:
+        """Start the worker that ``said`` describes, in this process's environment and working directory as they are."""
+        arguments = (said, dict(os.environ), str(Path.cwd()))
+        process = self._context.Process(target=_become_forked_worker, args=arguments, name=said.id, daemon=True)
+        with self._lock:
+            process.start()
+        return process
+
+    def wait(self, process: BaseProcess) -> int:
+        """Wait for a worker's end and return its exit code, negative for a signal.
+
+        Starting another one looks for the end of this one too, and the code can be read once.
+        """
+        connection.wait([process.sentinel])
+        with self._lock:
+            process.join()
+        assert process.exitcode is not None
+        return process.exitcode
+
+
+def _set_environment(variables: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+
+
 class Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     """Starts and stops workers for a runner. They end with this process, however it ends."""
 
     def __init__(self) -> None:
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(_IMPORTED)
-        forkserver.ensure_running()
+        self._forks = Forks()
         self._workers: list[BaseProcess] = []
         self._lock = threading.Lock()
 
@@ -104,10 +149,9 @@ class Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         """Start the worker that ``request`` describes."""
         urls = (f"--{name}_endpoint={getattr(request, f'{name}_endpoint').url}" for name in _ENDPOINTS)
         said = parse([f"--id={request.worker_id}", *urls])
-        process = self._context.Process(target=become_worker, args=(said,), name=request.worker_id)
         _log.warning("starting worker %s", request.worker_id)
         with self._lock:
-            process.start()
+            process = self._forks.start(said)
             self._workers = [worker for worker in self._workers if worker.is_alive()] + [process]
         return beam_fn_api_pb2.StartWorkerResponse()
 
@@ -147,7 +191,6 @@ def serve_pool(address: str) -> None:
     Raises:
         RuntimeError: nothing can listen at ``address``.
     """
-    os.environ["PYTHONSAFEPATH"] = "1"  # read by the process that workers are forked from, as it starts
     pool = Pool()
     server = grpc.server(ThreadPoolExecutor(), options=[("grpc.so_reuseport", 0)])
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
@@ -160,21 +203,28 @@ def serve_pool(address: str) -> None:
         pool.close()
 
 
+def _become_forked_worker(said: argparse.Namespace, variables: dict[str, str], folder: str) -> None:
+    gc.freeze()  # what was imported is shared with the other workers for as long as nobody touches it
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _set_environment(variables)
+    os.chdir(folder)
+    become_worker(said)
+
+
 def become_worker(said: argparse.Namespace) -> None:
-    """Be Beam's worker until the runner has no more work, or the pool that this process was forked for is gone."""
+    """Be Beam's worker until the runner has no more work."""
     from apache_beam.runners.worker import sdk_worker_main
 
-    pool = multiprocessing.parent_process()
-    if pool is not None:
-        threading.Thread(target=_end_with, args=(pool,), daemon=True).start()
     info = provision(said.provision_endpoint, said.id) if said.provision_endpoint else None
     os.environ.update(environment(said, info or beam_provision_api_pb2.ProvisionInfo()))
     os.dup2(2, 1)  # whoever started us may never read our standard output: 1 MB of it would stop the job
     sdk_worker_main.main([])
 
 
-def _end_with(pool: BaseProcess) -> None:
-    pool.join()
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
     os._exit(1)
 
 
