@@ -8,12 +8,13 @@ import io
 import logging
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import PurePath
 from typing import Any
 
 import apache_beam as beam
+import grpc
 from apache_beam.options.pipeline_options import DebugOptions, DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_fn_api_pb2, beam_provision_api_pb2
@@ -139,8 +140,10 @@ class _WatchedWorker(worker_handlers.SubprocessSdkWorkerHandler):
         """Start the process, and a thread that waits for its end."""
         self._how = ""
         self._ended = threading.Event()
-        self._push, self.control_conn.push = self.control_conn.push, self._push_watched
-        self._elements, self.data_conn.input_elements = self.data_conn.input_elements, self._elements_watched
+        control, data = self.control_conn, self.data_conn
+        control.set_input, data.set_inputs = _quiet(control.set_input), _quiet(data.set_inputs)
+        self._push, control.push = control.push, self._push_watched
+        self._elements, data.input_elements = data.input_elements, self._elements_watched
         self.worker = _forks().start(parse([f"--id={self.worker_id}", f"--provision_endpoint={self.control_address}"]))
         self.worker_thread = threading.Thread(name="watch_worker", target=self._watch, daemon=True)
         self.worker_thread.start()
@@ -176,3 +179,16 @@ class _WatchedWorker(worker_handlers.SubprocessSdkWorkerHandler):
             if self._ended.wait(_TOLD_SECONDS):  # its stream breaks before its end is told
                 raise RuntimeError(self._how) from error
             raise
+
+
+def _quiet(take: Callable[[Iterator[Any]], None]) -> Callable[[Iterator[Any]], None]:
+    """Return ``take``, which has a thread read a worker's stream, with streams that end where they break.
+
+    Else the thread ends with a traceback, and that buries the one clear line.
+    """
+
+    def until_it_breaks(stream: Iterator[Any]) -> Iterator[Any]:
+        with contextlib.suppress(grpc.RpcError):
+            yield from stream
+
+    return lambda stream: take(until_it_breaks(stream))

@@ -204,6 +204,7 @@ def serve_pool(address: str) -> None:
 
 
 def _become_forked_worker(said: argparse.Namespace, variables: dict[str, str], folder: str) -> None:
+    logging.getLogger("apache_beam.runners.worker.sdk_worker_main").setLevel(logging.ERROR)  # tells each of its starts
     gc.freeze()  # what was imported is shared with the other workers for as long as nobody touches it
     parent = multiprocessing.parent_process()
     if parent is not None:

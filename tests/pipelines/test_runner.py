@@ -1,6 +1,10 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import apache_beam as beam
 import pytest
@@ -9,6 +13,8 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from pipelines.errors import InputRefused
 from pipelines.runner import check_path, make_pipeline, parse_options
+from pipelines.worker import Forks
+from tests.processes import descendants, ended_within
 
 
 @pytest.mark.parametrize(
@@ -127,13 +133,72 @@ def test_a_path_that_starts_from_here_is_for_the_embedded_engine_only():
         check_path("out/demo", parse_options(["--runner=FlinkRunner"]))
 
 
-@pytest.mark.filterwarnings(  # Beam's threads that served a worker which is dead
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-def test_a_worker_process_that_dies_ends_the_job_with_its_reason():
-    options = parse_options(["--direct_num_workers=2", "--direct_running_mode=multi_processing"])
-    pipeline = make_pipeline(options)
-    _ = pipeline | beam.Create([1, 2, 3]) | beam.Map(lambda _: os.kill(os.getpid(), signal.SIGKILL))
-    with pytest.raises(RuntimeError, match="a worker process was ended by SIGKILL"):
+TWO_WORKERS = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+
+
+@pytest.mark.parametrize("late", [0.0, 2.5])  # Beam looks every second for streams that broke
+def test_a_worker_process_that_dies_ends_the_job_with_its_reason(monkeypatch, capfd, late):
+    wait = Forks.wait
+
+    def wait_and_tell_late(forks, process):
+        code = wait(forks, process)
+        time.sleep(late)
+        return code
+
+    monkeypatch.setattr(Forks, "wait", wait_and_tell_late)
+    pipeline = make_pipeline(parse_options(TWO_WORKERS))
+    dead = pipeline | beam.Create([1, 2, 3]) | beam.Map(lambda n: (n, os.kill(os.getpid(), signal.SIGKILL)))
+    _ = dead | beam.GroupByKey()
+    with pytest.raises(RuntimeError, match=r"^a worker process was ended by SIGKILL$"):
         pipeline.run().wait_until_finish()
     gc.collect()
+    assert capfd.readouterr().err == ""  # no thread's traceback buries it
+
+
+def test_worker_processes_have_the_environment_and_the_folder_of_their_job(monkeypatch, tmp_path):
+    for number in range(2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("HARUBANG_TEST_NUMBER", str(number))
+        with make_pipeline(parse_options(TWO_WORKERS)) as pipeline:
+            _ = pipeline | beam.Create([1]) | beam.Map(lambda _: Path(os.environ["HARUBANG_TEST_NUMBER"]).touch())
+        assert [path.name for path in folder.iterdir()] == [str(number)]
+
+
+def test_workers_take_nothing_from_the_working_directory_and_none_outlives_the_run(tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in ("filters", "msgspec", "random"):
+        (here / f"{name}.py").write_text("raise RuntimeError('a decoy from the working directory')\n")
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    run = subprocess.Popen([sys.executable, program], cwd=here)
+    try:
+        deadline = time.monotonic() + 60
+        while len(said := list(here.glob("said-*"))) < 2:
+            assert run.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        processes = descendants(run.pid)
+        assert {int(path.name.removeprefix("said-")) for path in said} < set(processes)
+    finally:
+        run.kill()
+        run.wait()
+    assert ended_within(60, processes)
+
+
+PROGRAM = f"""
+import os, pathlib, time
+import apache_beam as beam
+from pipelines.runner import make_pipeline, parse_options
+
+def work(number):
+    from filters.url import host_of
+    assert host_of("http://a.test/") == "a.test"
+    pathlib.Path(f"said-{{os.getpid()}}").touch()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    with make_pipeline(parse_options({TWO_WORKERS})) as pipeline:
+        numbers = pipeline | beam.Create(range(4)) | beam.Reshuffle() | beam.Map(work)
+"""

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import time
 from pathlib import Path
 
 import apache_beam as beam
@@ -14,6 +13,7 @@ from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, b
 
 from pipelines.runner import make_pipeline, parse_options
 from pipelines.worker import environment, parse
+from tests.processes import descendants, ended_within
 from tests.worker_pools import pool
 
 
@@ -80,24 +80,6 @@ def test_a_job_on_a_worker_pool_has_options_and_credentials_and_nothing_of_the_w
     said = ["from the environment", True, "a.test", True]
     assert json.loads(Path(seen).read_text()) == [[1, said], [2, said], [3, said]]
     assert (tmp_path / "workers" / "log").read_text().count("starting worker") == 1
-
-
-def descendants(process):
-    """Return the numbers of the processes that ``process`` started, and those they started."""
-    found = []
-    for task in Path(f"/proc/{process}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found += [child, *descendants(child)]
-    return found
-
-
-def ended_within(seconds, processes):
-    deadline = time.monotonic() + seconds
-    while any(Path(f"/proc/{process}").exists() for process in processes):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_one_worker_is_stopped_and_no_worker_outlives_its_pool(tmp_path):
