@@ -41,6 +41,8 @@ from schemas.reasons import Outcome
 
 TABLE: Final = "known"
 _IMAGES_PER_FILE: Final = 1_000_000
+_ROWS_PER_PIECE: Final = 200_000
+"""Rows read as one unit of work. Their keys go to every file: of few rows each file would get next to nothing."""
 _MAX_BITS: Final = 12
 _READ: Final = ["outcome", "raw_sha256", "staging", "staging_offset", "staging_length"]
 _KEYS: Final = ["first", "second"]
@@ -51,14 +53,14 @@ _FACTS: Final = msgspec.msgpack.Decoder(Decoded)
 _CHUNK: Final = 1 << 20
 
 
-class EarlierPart(NamedTuple):
-    """A part of the images of an earlier stage, and that stage's folder."""
+class EarlierParts(NamedTuple):
+    """Parts of the images of an earlier stage, by their paths, and that stage's folder."""
 
     folder: str
-    path: str
+    paths: list[str]
 
 
-coders.register(EarlierPart)
+coders.register(EarlierParts)
 
 
 class KnownFiles(NamedTuple):
@@ -68,8 +70,13 @@ class KnownFiles(NamedTuple):
     files: tuple[str, ...] = ()
 
     def load(self) -> KnownImages | None:
-        """Return the images, opened once a process; None where nothing is known."""
-        return _load(self) if self.files else None
+        """Return the images, None where nothing is known. Files copied from an object store are copied once a process.
+
+        Those on a disk are closed with the unit of work: a network file system cannot remove what is open.
+        """
+        if not self.files:
+            return None
+        return _load(self) if storage.is_remote(self.tars) else KnownImages(self)
 
 
 NOTHING_KNOWN: Final = KnownFiles()
@@ -99,7 +106,7 @@ def index_earlier(attempt: Attempt, earlier: Sequence[Committed]) -> KnownFiles:
     tars = [(storage.join(folder, part.path), part.size) for folder, part in parts]
     listing = storage.join(place.path, f"{TABLE}.json")
     storage.write_bytes(listing, msgspec.json.encode(tars))
-    rows = [EarlierPart(stage.folder, path) for stage in earlier for path in stage.paths("images")]
+    rows = [piece for stage in earlier for piece in pieces_of(stage)]
     images = sum(stage.manifest.tallies.get(KEEP, 0) for stage in earlier)
     bits = min(_MAX_BITS, (images // _IMAGES_PER_FILE).bit_length())
     done = attempt.run(lambda p: expand(p, rows, place, tars=listing, bits=bits), unit="images", label=TABLE)
@@ -109,8 +116,21 @@ def index_earlier(attempt: Attempt, earlier: Sequence[Committed]) -> KnownFiles:
     return KnownFiles(listing, tuple(files))
 
 
+def pieces_of(stage: Committed) -> list[EarlierParts]:
+    """Return the parts of the images of a stage, those of `_ROWS_PER_PIECE` rows together, the last part over it."""
+    pieces: list[EarlierParts] = []
+    room = 0
+    for part in stage.manifest.table("images"):
+        if room <= 0:
+            pieces.append(EarlierParts(stage.folder, []))
+            room = _ROWS_PER_PIECE
+        pieces[-1].paths.append(storage.join(stage.folder, part.path))
+        room -= part.rows
+    return pieces
+
+
 def expand(
-    pipeline: beam.Pipeline, parts: list[EarlierPart], place: AttemptPlace, *, tars: str, bits: int
+    pipeline: beam.Pipeline, parts: list[EarlierParts], place: AttemptPlace, *, tars: str, bits: int
 ) -> beam.PCollection[Done]:
     """Wire the job over the parts of images of earlier stages; its files go to ``place``."""
     handles = pipeline | "earlier parts" >> beam.Create(parts) | "spread" >> beam.ParDo(SpreadKnown(place, tars, bits))
@@ -119,25 +139,26 @@ def expand(
 
 
 class SpreadKnown(beam.DoFn):
-    """Spreads the keys and places of the images of one part over the files."""
+    """Spreads the keys and places of the images of some parts over the files."""
 
     def __init__(self, place: AttemptPlace, tars: str, bits: int) -> None:
         self._place = place
         self._tars = tars
         self._bits = bits
 
-    def process(self, part: EarlierPart) -> Iterator[Handle]:
-        """Yield the handles of one part's slices."""
-        table = key_table(part, _numbers(self._tars))
+    def process(self, parts: EarlierParts) -> Iterator[Handle]:
+        """Yield the handles of their slices."""
+        numbers = _numbers(self._tars)
+        table = pa.concat_tables(key_table(path, parts.folder, numbers) for path in parts.paths)
         yield from write_columns(self._place.path, table, first_bits(table["first"].to_numpy(), self._bits))
 
 
-def key_table(part: EarlierPart, tars: dict[str, int]) -> pa.Table:
+def key_table(path: str, folder: str, tars: dict[str, int]) -> pa.Table:
     """Return of each stored image of a part the first 128 bits of its sha256, and its place by the tar's number."""
-    rows = read_table(part.path, _READ)
+    rows = read_table(path, _READ)
     rows = rows.filter(pc.equal(rows["outcome"], Outcome.KEEP.value))
     words = hash_words(rows["raw_sha256"].to_pylist(), 256)
-    tar = (tars[storage.join(part.folder, name)] for name in rows["staging"].to_pylist())
+    tar = (tars[storage.join(folder, name)] for name in rows["staging"].to_pylist())
     return pa.table(
         {
             "first": words[:, 0],

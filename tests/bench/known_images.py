@@ -23,7 +23,7 @@ from pipelines import storage
 from pipelines.decoder import DecoderPool
 from pipelines.exchange import Slice
 from pipelines.image_row import in_lanes, stage_row
-from pipelines.known_images import EarlierPart, ImageDecoder, KnownFiles, KnownImages, SpreadKnown, WriteKnown
+from pipelines.known_images import EarlierParts, ImageDecoder, KnownFiles, KnownImages, SpreadKnown, WriteKnown
 from pipelines.parts import AttemptPlace, Part
 from pipelines.staging import Staging
 from pipelines.web_client import Fetched
@@ -32,6 +32,7 @@ from schemas.reasons import NO_REASON
 from tests.bench.image_path import CHUNK, SETTINGS, used_seconds, web_images
 
 PART_ROWS = 1_000
+PIECE_PARTS = 200
 
 
 def indexed(folder: str, stage: str, images: list[Part], tars: list[Part]) -> tuple[KnownFiles, float, float]:
@@ -42,8 +43,9 @@ def indexed(folder: str, stage: str, images: list[Part], tars: list[Part]) -> tu
     storage.write_bytes(listing, canonical_json(named).encode())
     spread, start = SpreadKnown(place, listing, 0), time.process_time()
     slices: list[Slice] = []
-    for part in images:
-        slices += [piece for _, piece in spread.process(EarlierPart(stage, storage.join(stage, part.path)))]
+    for first in range(0, len(images), PIECE_PARTS):
+        paths = [storage.join(stage, part.path) for part in images[first : first + PIECE_PARTS]]
+        slices += [piece for _, piece in spread.process(EarlierParts(stage, paths))]
     read = time.process_time()
     (done,) = WriteKnown(place).process((0, slices))
     wrote = time.process_time()

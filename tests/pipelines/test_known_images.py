@@ -12,8 +12,8 @@ from pipelines import known_images, storage
 from pipelines.decoded import ImageSettings
 from pipelines.decoder import DecoderPool
 from pipelines.image_row import stage_row
-from pipelines.known_images import ImageDecoder, KnownImages, facts_of, index_earlier, recall
-from pipelines.parts import AttemptPlace
+from pipelines.known_images import ImageDecoder, KnownImages, facts_of, index_earlier, pieces_of, recall
+from pipelines.parts import AttemptPlace, Part
 from pipelines.pixels import process
 from pipelines.stage import Attempt, Committed, StageManifest, StagePlan
 from pipelines.staging import Staging
@@ -72,6 +72,18 @@ def test_what_is_recalled_is_what_the_decoder_gave(tmp_path, attempt, monkeypatc
     assert look_up(known, text) is look_up(known, b"") is look_up(known, picture(99)) is None
     rows = sum(len(known_images._mapped(path)["first"]) for path in known.files if path)
     assert rows == len(PICTURES)  # those of both stages once
+
+
+def test_parts_are_read_many_at_a_time(monkeypatch):
+    monkeypatch.setattr(known_images, "_ROWS_PER_PIECE", 4)
+    parts = [Part("images", number, f"saved/{number}", 1, "", rows) for number, rows in enumerate((3, 1, 3, 3, 0, 5))]
+    manifest = StageManifest(stage="fetch", fingerprint="", covers={}, parts=parts, tallies={})
+    pieces = pieces_of(Committed(folder="/x", manifest=manifest))
+    assert [piece.paths for piece in pieces] == [
+        ["/x/saved/0", "/x/saved/1"],
+        ["/x/saved/2", "/x/saved/3"],
+        ["/x/saved/4", "/x/saved/5"],
+    ]
 
 
 def test_a_stage_without_earlier_ones_knows_nothing_and_writes_nothing(tmp_path, attempt):
