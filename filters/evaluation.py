@@ -18,7 +18,7 @@ from filters.caption_corpus import text_key
 from filters.clean import clean
 from filters.hamming import Hashes, Index, Rows, distances, index_of, near_in
 from filters.near_duplicates import DuplicateRules
-from filters.union_find import Ids
+from filters.sorted_ids import Ids
 from schemas.identity import sha256_hex
 
 NAME: Final = "exclude_near"

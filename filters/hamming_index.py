@@ -126,8 +126,9 @@ def _found(asked: Hashes, indexed: Hashes, radius: int, table: Table, prefix_bit
         return
     bits = _cheapest(indexed.size, table, prefix_bits)
     mask = (1 << bits) - 1
-    starts = np.zeros((1 << bits) + 1, np.int32)
-    np.cumsum(np.bincount(first_bits(indexed, prefix_bits + bits) & mask, minlength=1 << bits), out=starts[1:])
+    sizes = np.bincount(first_bits(indexed, prefix_bits + bits) & mask, minlength=1 << bits)
+    starts, taken = np.zeros((1 << bits) + 1, np.int32), sizes > 0  # one byte each: most keys are not, and cost no more
+    np.cumsum(sizes, out=starts[1:])
     spent = np.bitwise_count(first_bits(asked, prefix_bits) ^ first_bits(indexed[:1], prefix_bits))
     keys = first_bits(asked, prefix_bits + bits) & mask
     for flips in range(table.flips + 1):
@@ -136,26 +137,29 @@ def _found(asked: Hashes, indexed: Hashes, radius: int, table: Table, prefix_bit
             some = rows[start : start + BLOCK]
             values, theirs = asked[some], keys[some]
             for flipped in _flips(bits, flips).tolist():
-                for near, at in _looked_up(values, theirs ^ flipped, indexed, starts, radius):
-                    yield some[near], at
+                near_keys = theirs ^ flipped
+                met = np.flatnonzero(taken.take(near_keys))
+                for near, at in _looked_up(values.take(met), near_keys.take(met), indexed, starts, radius):
+                    yield some[met[near]], at
 
 
 def _looked_up(
     values: Hashes, keys: Rows, indexed: Hashes, starts: npt.NDArray[np.int32], radius: int
 ) -> Iterator[Found]:
-    """Yield the pairs within ``radius``: each value with the first indexed one of its key, then with the second, ..."""
-    at, ends = starts.take(keys), starts[1:].take(keys)
-    rows = np.flatnonzero(at != ends)
-    at, ends = at[rows], ends[rows]
+    """Yield the pairs within ``radius``: each value with the first indexed one of its key, then with the second, ...
+
+    Every key has one at least.
+    """
+    rows, at, ends = np.arange(keys.size), starts.take(keys), starts[1:].take(keys)
     for _ in range(STEPS):
-        near = np.flatnonzero(np.bitwise_count(values[rows] ^ indexed[at]) <= radius)
-        yield rows[near], at[near].astype(np.int64)
+        near = np.flatnonzero(np.bitwise_count(values ^ indexed.take(at)) <= radius)
+        yield rows.take(near), at.take(near).astype(np.int64)
         at += 1
         left = np.flatnonzero(at < ends)
-        rows, at, ends = rows[left], at[left], ends[left]
-        if rows.size == 0:
+        if left.size == 0:
             return
-    near, found = close(values[rows], at, ends, indexed, radius)
+        values, rows, at, ends = values.take(left), rows.take(left), at.take(left), ends.take(left)
+    near, found = close(values, at, ends, indexed, radius)
     yield rows[near], found
 
 

@@ -30,7 +30,8 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.hamming import BITS, Hashes, Pairs, Rows, distances, near_pairs
-from filters.union_find import Ids, add_edges, empty, labels
+from filters.sorted_ids import Ids
+from filters.union_find import add_edges, empty, labels
 
 UNIQUE: Final = "unique"
 EXACT: Final = "exact"
@@ -246,7 +247,10 @@ def follow_released(seen: Views, released: Views, rules: DuplicateRules) -> tupl
     ``released`` are the searchable views of releases in the order of pHashes, all of each pHash of ``seen``. The first
     of one pHash that a view is within ``verify_radius`` of leads it, as in `follow_leaders`.
     """
-    at, end = (np.searchsorted(released.phash, seen.phash, side=side) for side in ("left", "right"))
+    order = np.argsort(seen.phash)  # what is looked up in order is found near the last: a tenth of the time
+    at, end = np.empty((2, order.size), np.int64)
+    at[order] = np.searchsorted(released.phash, seen.phash[order], side="left")
+    end[order] = np.searchsorted(released.phash, seen.phash[order], side="right")
     leader, leaders = np.full(seen.ids.size, -1, np.int64), end - at
     left = np.flatnonzero(at < end)
     while left.size > 0:

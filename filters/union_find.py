@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-Ids = npt.NDArray[np.int64]
+from filters.sorted_ids import Ids
 
 COMPACT_AFTER: Final = 200_000
 """Pending edges are folded into the forest once there are more than this and more than the forest has nodes, so that

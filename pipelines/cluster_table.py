@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.hamming import Rows
 from filters.near_duplicates import EVIDENCE, NEAR, TRIMMED, Clusters
-from filters.union_find import Ids
+from filters.sorted_ids import Ids, find_ids
 from pipelines.released import TWIN_COLUMNS
 from schemas.arrow import arrow_schema
 from schemas.records import ClusterRow
@@ -45,7 +44,5 @@ def cluster_table(table: pa.Table, found: Clusters, released: pa.Table) -> pa.Ta
 
 def _places(ids: Ids, wanted: Ids) -> pa.Array:
     """Return where each of ``wanted`` stands in ``ids`` (ascending, distinct); null where it does not."""
-    if ids.size == 0:
-        return pa.nulls(wanted.size, pa.int64())
-    places: Rows = np.minimum(np.searchsorted(ids, wanted), ids.size - 1)
-    return pa.array(places, mask=ids[places] != wanted)
+    known, places = find_ids(wanted, ids)
+    return pa.array(places, mask=~known)

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from filters.evaluation import EvaluationImages, Pictures, caption_id, evaluation_images, nearest
 from filters.near_duplicates import DuplicateRules, content_ids, hash_words
+from filters.sorted_ids import find_ids
 from pipelines import coders, storage
 from pipelines.decoder import DecodingDoFn, ImageSettings
 from pipelines.errors import InputRefused
@@ -267,8 +268,9 @@ class MeetCaptions(_MeetEvaluation):
         for batch in read_batches(path, ["candidate_id", "image_url", "caption", "outcome"]):
             rows = batch.filter(pc.equal(batch.column("outcome"), Outcome.KEEP.value))
             asked = np.fromiter(map(caption_id, rows.column("caption").to_pylist()), np.int64, rows.num_rows)
-            for row in np.flatnonzero(np.isin(asked, ids)).tolist():
-                at = int(np.searchsorted(ids, asked[row]))
+            known, places = find_ids(asked, ids)
+            for row in np.flatnonzero(known).tolist():
+                at = int(places[row])
                 yield EvaluationHit(
                     rows.column("image_url")[row].as_py(),
                     rows.column("candidate_id")[row].as_py(),

@@ -27,6 +27,7 @@ from filters.near_duplicates import (
     follow_leaders,
     views,
 )
+from filters.sorted_ids import find_ids
 from filters.union_find import add_edges, empty, labels
 from pipelines import storage
 from pipelines.cluster_table import cluster_table
@@ -226,7 +227,7 @@ class ExplainPartition(beam.DoFn):
             return
         released = _met(read_columns(piece for piece in pieces if piece.source == RELEASED), table)
         everything = pa.concat_tables([table.select(_JOINED), released.select(_JOINED)])
-        is_released = np.isin(everything["id"].to_numpy(), released["id"].to_numpy())
+        is_released, _ = find_ids(everything["id"].to_numpy(), np.sort(released["id"].to_numpy()))
         found = explain(images_of(everything), everything["root"].to_numpy(), self._matching.rules, is_released)
         part = write_table(self._place, "clusters", partition, cluster_table(table, found, released))
         notes = ProgressNotes(self._place.path)
@@ -243,7 +244,7 @@ def _met(released: pa.Table | None, table: pa.Table) -> pa.Table:
     if released is None:
         columns = {name: table[name].slice(0, 0) for name in _JOINED}
         return pa.table(columns | {name: pa.array([], pa.string()) for name in TWIN_COLUMNS})
-    mine = np.isin(released["root"].to_numpy(), table["root"].to_numpy())
+    mine, _ = find_ids(released["root"].to_numpy(), np.sort(table["root"].to_numpy()))
     return first_told(released.filter(pa.array(mine)))
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.near_duplicates import Images, Views, first_bits, hash_words, screenshots
+from filters.sorted_ids import Ids
 from pipelines import storage
 from pipelines.exchange import Handle, write_columns
 from pipelines.parts import AttemptPlace, Part, read_batches
@@ -36,8 +37,6 @@ IMAGE_COLUMNS: Final = [
     "screenshot",
 ]
 """What is known of an image's bytes; `hash_table` has its URL before them, `sample_table` the sample's key after."""
-
-Ids = npt.NDArray[np.int64]
 
 
 def hash_table(path: str) -> pa.Table:

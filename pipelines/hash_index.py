@@ -25,10 +25,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from filters.near_duplicates import DuplicateRules
+from filters.sorted_ids import Ids
 from pipelines import storage
 from pipelines.dataset import HASHES, INDEX, MANIFEST, DatasetFile, DatasetManifest
 from pipelines.errors import InputRefused
-from pipelines.hash_columns import Ids
 from pipelines.parts import Part
 from pipelines.stage import Committed
 

@@ -16,12 +16,12 @@ import pyarrow as pa
 from filters.hamming import Rows, distances
 from filters.hamming_index import first_bits, look_up, reach, tables, turned, turned_again
 from filters.near_duplicates import DuplicateRules, Views, follow_released
+from filters.sorted_ids import Ids, distinct_ids, find_ids
 from pipelines.exchange import Handle, Slice, read_columns, write_columns
 from pipelines.hash_columns import (
     BAND_COLUMNS,
     IMAGE_COLUMNS,
     TURNED,
-    Ids,
     read_table,
     spread,
     view_table,
@@ -52,10 +52,7 @@ class Labels(NamedTuple):
 
     def known(self, ids: Ids) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], Rows]:
         """Return which ids have an edge, and their places among the nodes."""
-        if self.nodes.size == 0:
-            return np.zeros(ids.size, np.bool_), np.zeros(ids.size, np.int64)
-        rows = np.minimum(np.searchsorted(self.nodes, ids), self.nodes.size - 1)
-        return self.nodes[rows] == ids, rows
+        return find_ids(ids, self.nodes)
 
 
 def read_labels(path: str) -> Labels:
@@ -73,7 +70,7 @@ def files(releases: Sequence[Released]) -> list[tuple[int, str]]:
 
 def ask_ids(place: AttemptPlace, release: int, released: Released, ids: Ids) -> Iterator[Handle]:
     """Yield the handles by which ``ids`` come to the files of a release that would have them."""
-    ids = np.unique(ids)
+    ids = distinct_ids(ids)
     parts = id_part(ids, released.made.id_bits)
     there = np.isin(parts, np.array(sorted(released.images), np.int64))
     for part, piece in write_columns(place.exchange, pa.table({"id": ids[there]}), parts[there]):
@@ -114,7 +111,9 @@ def led_by_released(
         path = release.bands.get((0, bucket >> (bits - release.made.prefix_bits)))
         if path is None or left.size == 0:
             continue
-        released = views_of(read_table(path, BAND_COLUMNS), phash=TURNED)
+        table = read_table(path, BAND_COLUMNS)
+        met, _ = find_ids(table[TURNED].to_numpy(), np.sort(asked.phash[left]))
+        released = views_of(table.filter(pa.array(met)), phash=TURNED)
         leader, many = follow_released(_rows(asked, left), released, rules)
         leaders[left] += many
         follows = leader >= 0
@@ -203,8 +202,8 @@ class FindSame(beam.DoFn):
         asked = read_columns(slices)
         assert asked is not None
         ids = read_table(self._releases[release].images[part], ["id"])["id"].to_numpy()
-        wanted = np.unique(asked["id"].to_numpy())
-        same = wanted[ids[np.minimum(np.searchsorted(ids, wanted), ids.size - 1)] == wanted]
+        wanted = distinct_ids(asked["id"].to_numpy())
+        same = wanted[find_ids(wanted, ids)[0]]
         yield from write_edges(self._place, same, ~same)
 
 
