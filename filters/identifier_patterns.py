@@ -84,6 +84,13 @@ _SHORT_BANK: Final = re.compile(
 )
 
 
+_CLOCK_NAME: Final = re.compile(
+    r"(?:date|time|stamp|created|updated|modified|published|expire[sd]?|(?<![a-z])ts|reg_?dt|일시|시각)"
+    r"(?:[_-]?(?:at|on|ms|utc))?[^0-9a-z가-힣]{0,6}$",
+    re.IGNORECASE,
+)
+"""What a page's markup calls a point of time, before the number."""
+
 Check = Callable[[View, re.Match[str]], IdentifierKind | None]
 
 
@@ -126,6 +133,8 @@ def _registration(view: View, match: re.Match[str]) -> IdentifierKind | None:
     if len(digits_in(found)) > 13:  # YYYYMMDD-NNNNNNN is an order number unless it is called a resident number
         return None
     joined = len(found) == 13
+    if joined and _is_clock(digits) and _CLOCK_NAME.search(view.text, max(0, match.start() - 24), match.start()):
+        return None
     if not birth_date(digits):
         # One number in ten passes by chance: without its name or its hyphen a long number is just that.
         likely = corporate and label not in THINGS and re.search(r"[^0-9 ]", found) is not None
@@ -160,9 +169,15 @@ def _looks_like_birth(view: View, match: re.Match[str], digits: str, joined: boo
         return False
     if digits.startswith("880") and barcode_checksum(digits):  # goods made in Korea
         return False
-    named_file = re.match(r"\.[A-Za-z]{3}", view.text[match.end() : match.end() + 4])
-    clock = "15" <= digits[:2] <= "17"  # milliseconds since 1970 in the years 2017 to 2027
-    return not (clock and (view.in_url or named_file))
+    return not _is_clock(digits)
+
+
+def _is_clock(digits: str) -> bool:
+    """Whether 13 digits may be milliseconds since 1970, in the years 2017 to 2030; pages are full of them.
+
+    Who was born in 2015 to 2018 was given a number with its check digit, which ended in October 2020.
+    """
+    return "15" <= digits[:2] <= "18"
 
 
 def _spaced_registration(_view: View, match: re.Match[str]) -> IdentifierKind | None:

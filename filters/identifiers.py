@@ -182,7 +182,7 @@ class IdentifierPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """
 
     name: ClassVar[str] = "identifiers"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reasons: ClassVar[frozenset[Reason]] = frozenset({Reason.CAPTION_IDENTIFIER})
 
     resident_number: Severe = "drop"

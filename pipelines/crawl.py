@@ -39,7 +39,7 @@ from schemas.identity import partition_of, sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import PageRow
 
-VERSION = 6
+VERSION = 7
 """Grows with every change of what a crawl visits or archives."""
 
 PARTITIONS = 16

@@ -32,7 +32,7 @@ RESIDENT = "900101-1234567"  # made up: the check digit does not fit
 def test_each_reason_and_what_may_be_written(caption, reason, text):
     safe = make_safe(caption, RULES)
     assert (safe.reason, safe.text) == (reason, text)
-    assert [verdict.filter_id for verdict in safe.verdicts] == ["identifiers@1", "spam_text@1", "abuse_text@1"]
+    assert [verdict.filter_id for verdict in safe.verdicts] == ["identifiers@2", "spam_text@1", "abuse_text@1"]
 
 
 def test_a_number_withheld_before_still_drops_the_caption():

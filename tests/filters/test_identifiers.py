@@ -145,6 +145,10 @@ def test_finds(text, kind, value):
         "바코드 8801115114154",
         "2023.03.15 1234567",
         "1609301234567.jpg",
+        '{"regDate":1709303234561}',
+        "var since = 1601013234562;",
+        '<li data-time="1701234567895">',  # its check digit is right, as one in eleven is
+        "수정 일시: 1701234567895",
         "user 550e8400-e29b-41d4-a716-446655440000",
         "입금 2023-01-15 12:34",
         "은행 02·123",
@@ -156,6 +160,13 @@ def test_finds(text, kind, value):
 )
 def test_passes(text):
     assert find_identifiers(text) == []
+
+
+def test_what_may_be_a_clock_is_a_person_where_it_is_called_so_or_its_check_digit_holds_unnamed():
+    assert [found.kind for found in find_identifiers("주민번호 1709303234561")] == ["resident_number"]
+    assert [found.kind for found in find_identifiers("기타 1701234567895")] == ["resident_number"]
+    assert [found.kind for found in find_identifiers("date of birth 1409303234561")] == ["resident_number"]
+    assert [found.kind for found in find_identifiers("등록일시 170930-3234561")] == ["resident_number"]
 
 
 def test_numbers_that_look_alike_are_told_apart_by_check_digit_and_context():
@@ -238,7 +249,7 @@ def test_policy_can_be_changed_but_never_keeps_a_resident_number():
 
 
 def test_filter_id():
-    assert filter_id(IdentifierPolicy()) == "identifiers@1"
+    assert filter_id(IdentifierPolicy()) == "identifiers@2"
     assert IdentifierPolicy.reasons == {Reason.CAPTION_IDENTIFIER}
 
 

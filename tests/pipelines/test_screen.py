@@ -44,7 +44,7 @@ def test_a_good_caption_goes_on_with_all_that_was_known_of_it():
     assert (found.caption_raw, found.caption_path, found.image_url) == (GOOD, "/img", "http://a.test/1.jpg")
     assert found.morphemes > 0
     assert {verdict.outcome for verdict in found.verdicts} == {"keep"}
-    assert {verdict.filter_id for verdict in found.verdicts} >= {"caption_length@1", "identifiers@1", "spam_text@1"}
+    assert {verdict.filter_id for verdict in found.verdicts} >= {"caption_length@1", "identifiers@2", "spam_text@1"}
     assert "돌하르방" in found.concepts
     assert found.captions == row(1).captions
 
