@@ -34,7 +34,7 @@ from schemas.identity import candidate_id, fingerprint
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import CandidateRow, CaptionCandidate, PageRow
 
-VERSION = 3
+VERSION = 4
 """Grows with every change of what this stage finds."""
 
 

@@ -74,8 +74,32 @@ def read_pages(
         OSError: the archive itself cannot be read on (what was read before has been yielded).
     """
     kinds = WarcRecordType.response | WarcRecordType.resource | WarcRecordType.unknown
+    found: PageRecord | BrokenRecord | PassedRecord | None = None
     for record in ArchiveIterator(stream, record_types=kinds, parse_http=False):
-        yield _read_one(record, may_matter)
+        found = _read_one(record, may_matter)
+        yield found
+    if not isinstance(found, BrokenRecord):
+        yield from _cut_tail(stream, found.offset if found is not None else 0)
+
+
+def _cut_tail(stream: BinaryIO, start: int) -> Iterator[BrokenRecord]:
+    """Yield the gzip member that a file ends in the midst of: FastWARC tells of none that is cut before its type.
+
+    ``start`` is where a member begins; other archives have none there.
+    """
+    stream.seek(start)
+    member = zlib.decompressobj(wbits=31)
+    begin = end = start
+    while data := member.unused_data or member.unconsumed_tail or stream.read(_CHUNK):
+        if member.eof:
+            begin, member = end, zlib.decompressobj(wbits=31)
+        try:
+            member.decompress(data, _CHUNK)
+        except zlib.error:
+            return
+        end += len(data) - len(member.unused_data) - len(member.unconsumed_tail)
+    if end > begin and not member.eof:
+        yield BrokenRecord("", begin, f"the gzip member is cut after {end - begin} bytes")
 
 
 def _read_one(record: WarcRecord, may_matter: Callable[[bytes], bool]) -> PageRecord | BrokenRecord | PassedRecord:

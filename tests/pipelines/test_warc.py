@@ -126,15 +126,23 @@ def test_an_archive_that_breaks_in_the_middle_gives_what_came_before():
         next(pages)
 
 
-def test_a_gzip_member_cut_in_its_header_is_told():
+def test_a_gzip_member_that_is_cut_is_told_wherever_it_is_cut():
     data = archive(("http://a.test/1", PAGE), ("http://a.test/2", PAGE))
-    offset = read(data)[1].offset
-    for cut in range(offset + 1, offset + 120, 7):
+    first, second = (page.offset for page in read(data))
+    for cut in (first + 1, second + 1, second + 9, second + 40, *range(second + 50, len(data) - 1, 7)):
         try:
             found = read(data[:cut])
         except OSError:
             continue  # told by the archive as a whole
-        assert len(found) == 1 or isinstance(found[-1], BrokenRecord), cut
+        assert isinstance(found[-1], BrokenRecord), cut
+    found = read(data[: second + 40])
+    assert found[1:] == [BrokenRecord("", second, "the gzip member is cut after 40 bytes")]
+
+
+def test_what_follows_the_last_member_is_no_cut_one():
+    data = archive(("http://a.test/1", PAGE))
+    for tail in (b"", gzip.compress(b"", mtime=0)):
+        assert [type(found) for found in read(data + tail)] == [PageRecord]
 
 
 def test_a_record_is_copied_bit_for_bit():
