@@ -7,11 +7,13 @@ import contextlib
 import io
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import PurePath
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import apache_beam as beam
 import grpc
@@ -26,6 +28,7 @@ from pipelines.errors import InputRefused
 from pipelines.worker import Forks, parse
 
 _STOP_SECONDS = 30.0  # that a worker process has for the end of what it does
+_STOP_SECONDS_OF_A_FAILURE = 2.0
 _TOLD_SECONDS = 10.0  # that the end of one may take to be told
 _EMBEDDED = ("", "directrunner", "fnapirunner", "embedded")
 _REFUSED = {
@@ -128,12 +131,17 @@ def _forks() -> Forks:
     return Forks()
 
 
+_failures: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+"""Why a job failed, by the server that its workers talk to."""
+
+
 @worker_handlers.WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
 class _WatchedWorker(worker_handlers.SubprocessSdkWorkerHandler):
     """A worker process of the embedded engine, forked from one that has imported all it needs: each job has new ones.
 
-    Where one dies, Beam 2.77 waits for its answer for ever, or says only that a stream broke; so what it was asked for,
-    and what it is asked for later, is answered with how it ended, and the job fails with that.
+    Where one dies, Beam 2.77 waits for its answer for ever, or says only that a stream broke; where one fails, it first
+    waits for those before it in its list. So what any worker of the job was asked for, and is asked for later, is
+    answered with what went wrong first, and the job fails with that.
     """
 
     def start_worker(self) -> None:
@@ -144,13 +152,14 @@ class _WatchedWorker(worker_handlers.SubprocessSdkWorkerHandler):
         control.set_input, data.set_inputs = _quiet(control.set_input), _quiet(data.set_inputs)
         self._push, control.push = control.push, self._push_watched
         self._elements, data.input_elements = data.input_elements, self._elements_watched
-        self.worker = _forks().start(parse([f"--id={self.worker_id}", f"--provision_endpoint={self.control_address}"]))
+        said = parse([f"--id={self.worker_id}", f"--provision_endpoint={self.control_address}"])
+        self.worker = _forks().start(said, silent=True)
         self.worker_thread = threading.Thread(name="watch_worker", target=self._watch, daemon=True)
         self.worker_thread.start()
 
     def stop_worker(self) -> None:
-        """Wait for its end; one whose job failed elsewhere may wait for data for ever, and is killed."""
-        self.worker_thread.join(_STOP_SECONDS)
+        """Wait for its end; one whose job failed elsewhere may be at work for hours, or wait for ever: it is killed."""
+        self.worker_thread.join(_STOP_SECONDS if sys.exception() is None else _STOP_SECONDS_OF_A_FAILURE)
         if self.worker_thread.is_alive():
             self.worker.kill()
             self.worker_thread.join()
@@ -160,16 +169,29 @@ class _WatchedWorker(worker_handlers.SubprocessSdkWorkerHandler):
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         self._how = f"a worker process {how}"
         self._ended.set()
-        for future in list(self.control_conn._futures_by_id.values()):
-            self._answer(future)
+        self._fail_job(self._how)
 
-    def _answer(self, future: Any) -> None:
-        future.set(beam_fn_api_pb2.InstructionResponse(instruction_id=future.instruction_id, error=self._how))
+    def _fail_job(self, why: str) -> None:
+        why = _failures.setdefault(self._grpc_server, why)
+        for connection in list(self._grpc_server.control_handler._connections_by_worker_id.values()):
+            for future in list(connection._futures_by_id.values()):
+                _answer(future, why)
 
     def _push_watched(self, request: Any) -> Any:
         future = self._push(request)
-        if future is not None and self._ended.is_set():
-            self._answer(future)
+        if future is None:  # there is no more work
+            return None
+
+        def take(response: Any) -> None:
+            worker_handlers.ControlFuture.set(future, response)
+            if response.error:
+                self._fail_job(response.error)
+
+        future.set = take
+        if future.is_done():  # before we could watch it
+            take(future.get())
+        if self._grpc_server in _failures:
+            _answer(future, _failures[self._grpc_server])
         return future
 
     def _elements_watched(self, *arguments: Any, **named: Any) -> Iterator[Any]:
@@ -179,6 +201,11 @@ class _WatchedWorker(worker_handlers.SubprocessSdkWorkerHandler):
             if self._ended.wait(_TOLD_SECONDS):  # its stream breaks before its end is told
                 raise RuntimeError(self._how) from error
             raise
+
+
+def _answer(future: Any, why: str) -> None:
+    response = beam_fn_api_pb2.InstructionResponse(instruction_id=future.instruction_id, error=why)
+    worker_handlers.ControlFuture.set(future, response)
 
 
 def _quiet(take: Callable[[Iterator[Any]], None]) -> Callable[[Iterator[Any]], None]:

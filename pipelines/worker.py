@@ -105,14 +105,21 @@ class Forks:
         # What it is to know is read as it starts: where we lie, and that its working directory is no place to look.
         ours = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), before.get("PYTHONPATH")]))
         os.environ.update(PYTHONSAFEPATH="1", PYTHONPATH=ours)
+        # A terminal's ^C reaches every process; this one alone ends the others, and says so once.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             forkserver.ensure_running()
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             _set_environment(before)
 
-    def start(self, said: argparse.Namespace) -> BaseProcess:
-        """Start the worker that ``said`` describes, in this process's environment and working directory as they are."""
-        arguments = (said, dict(os.environ), str(Path.cwd()))
+    def start(self, said: argparse.Namespace, *, silent: bool = False) -> BaseProcess:
+        """Start the worker that ``said`` describes, in this process's environment and working directory as they are.
+
+        A ``silent`` one says nothing of what goes wrong in it but to its runner: Beam prints each traceback, as it is,
+        with the text that could not be read.
+        """
+        arguments = (said, silent, dict(os.environ), str(Path.cwd()))
         process = self._context.Process(target=_become_forked_worker, args=arguments, name=said.id, daemon=True)
         with self._lock:
             process.start()
@@ -203,7 +210,7 @@ def serve_pool(address: str) -> None:
         pool.close()
 
 
-def _become_forked_worker(said: argparse.Namespace, variables: dict[str, str], folder: str) -> None:
+def _become_forked_worker(said: argparse.Namespace, silent: bool, variables: dict[str, str], folder: str) -> None:
     logging.getLogger("apache_beam.runners.worker.sdk_worker_main").setLevel(logging.ERROR)  # tells each of its starts
     gc.freeze()  # what was imported is shared with the other workers for as long as nobody touches it
     parent = multiprocessing.parent_process()
@@ -211,16 +218,18 @@ def _become_forked_worker(said: argparse.Namespace, variables: dict[str, str], f
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _set_environment(variables)
     os.chdir(folder)
-    become_worker(said)
+    become_worker(said, silent=silent)
 
 
-def become_worker(said: argparse.Namespace) -> None:
+def become_worker(said: argparse.Namespace, *, silent: bool = False) -> None:
     """Be Beam's worker until the runner has no more work."""
     from apache_beam.runners.worker import sdk_worker_main
 
     info = provision(said.provision_endpoint, said.id) if said.provision_endpoint else None
     os.environ.update(environment(said, info or beam_provision_api_pb2.ProvisionInfo()))
     os.dup2(2, 1)  # whoever started us may never read our standard output: 1 MB of it would stop the job
+    if silent:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - until this process ends
     sdk_worker_main.main([])
 
 

@@ -155,6 +155,24 @@ def test_a_worker_process_that_dies_ends_the_job_with_its_reason(monkeypatch, ca
     assert capfd.readouterr().err == ""  # no thread's traceback buries it
 
 
+@pytest.mark.parametrize("busy", [0, 1])  # Beam asks for the answers of its workers in turn
+def test_what_a_worker_raises_fails_the_job_though_another_is_at_work_and_is_said_once(capfd, tmp_path, busy):
+    def work(number):
+        if number == busy:
+            (tmp_path / "busy").touch()
+            time.sleep(600)
+        while not (tmp_path / "busy").exists():
+            time.sleep(0.01)
+        raise ValueError("what cannot be read")
+
+    pipeline = make_pipeline(parse_options(TWO_WORKERS))
+    keyed = pipeline | beam.Create([(0, 0), (1, 1)]) | beam.GroupByKey()
+    _ = keyed | beam.MapTuple(lambda number, _: work(number)) | "again" >> beam.GroupByKey()
+    with pytest.raises(RuntimeError, match="ValueError: what cannot be read"):
+        pipeline.run().wait_until_finish()
+    assert capfd.readouterr().err == ""
+
+
 def test_worker_processes_have_the_environment_and_the_folder_of_their_job(monkeypatch, tmp_path):
     for number in range(2):
         folder = tmp_path / str(number)
