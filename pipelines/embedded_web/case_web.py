@@ -49,6 +49,8 @@ _SHOWN = frozenset(
         "takedown_image",
         "takedown_other",
         "opted_out_header",
+        "caption_repeated",
+        "caption_near_repeated",
     )
 )
 """Dropped cases whose picture is drawn all the same."""
@@ -102,6 +104,8 @@ def _own_pictures(looks: dict[str, Look]) -> dict[str, Resource]:
         "image_bordered": made("image/jpeg", lambda: hostile.letterboxed(draw(bordered, 640, 360))),
         "image_screenshot": made("image/png", hostile.screenshot),
         "image_grey": made("image/jpeg", lambda: jpeg(ImageOps.grayscale(draw(looks["image_grey"], 640, 480)))),
+        "caption_repeated": _photo(looks["caption_repeated"], 640, 480),
+        "caption_near_repeated": _photo(looks["caption_near_repeated"], 640, 480),
         "undecodable": made("image/jpeg", lambda: jpeg(draw(looks["undecodable"], 640, 480))[:9_000]),
         "format_bmp": made("image/bmp", hostile.bitmap),
         "format_svg": text('<svg xmlns="http://www.w3.org/2000/svg" width="300" height="300"/>', "image/svg+xml"),

@@ -31,12 +31,13 @@ NOT_ON_THE_WEB: tuple[tuple[Reason, str], ...] = (
     (Reason.CAPTION_TRANSLATED, "its filter is not among the defaults: a workflow that wants it names it"),
     (
         Reason.NEAR_EVALUATION_IMAGE,
-        "the demo has no evaluation set; test_decontaminate.py gives it one",
+        "an evaluation set is a file of the user's, which no web brings; tests/e2e/test_captions.py gives the demo one",
     ),
     (Reason.EVALUATION_CAPTION, "the same"),
-    (Reason.DUPLICATE_RELEASED, "the demo is deduped against no release; tests/pipelines/test_released.py has two"),
-    (Reason.CAPTION_REPEATED, "the demo sets no cap; test_select.py does"),
-    (Reason.CAPTION_NEAR_REPEATED, "the same"),
+    (
+        Reason.DUPLICATE_RELEASED,
+        "it takes the release of an earlier run, and the demo is one run; tests/pipelines/test_released.py has two",
+    ),
     (
         Reason.CONCEPT_BALANCED,
         "balancing would thin out the cases themselves: tests/pipelines/test_concept_balance.py has it",

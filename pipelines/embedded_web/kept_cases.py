@@ -1,11 +1,12 @@
-"""The cases that are kept: every kind of caption, every way to name an image, every charset."""
+"""The cases that are kept: every kind of caption, every way to name an image, every charset, captions up to a cap."""
 
 from __future__ import annotations
 
 from pipelines.embedded_web import markup
-from pipelines.embedded_web.case_table import CasePage, Written, at, kept
+from pipelines.embedded_web.case_table import CasePage, Written, at, fails, kept
 from pipelines.embedded_web.markup import Shot
 from pipelines.embedded_web.web import url
+from schemas.reasons import Reason
 
 _KEPT = CasePage(
     at("/kept/"),
@@ -158,8 +159,37 @@ _KEPT = CasePage(
 
 HEADLINE = "제주 돌문화 공원 새로 열어 손님맞이"
 
+_SAID_AGAIN = "돌담 너머로 올려다본 고택의 기와지붕과 처마"
+_SAID_YEARLY = "{}년 첫 해돋이를 보러 찾아간 항구의 등대"
+_ALBUM = CasePage(
+    at("/album/"),
+    "설명이 되풀이되는 사진첩",
+    (
+        *(kept(f"kept_same_caption_{n}", "alt", "hanok", _SAID_AGAIN, "two of a caption are kept") for n in (1, 2)),
+        fails(
+            "caption_repeated",
+            at("/album/caption_repeated.jpg"),
+            Reason.CAPTION_REPEATED,
+            "a third picture of one caption, the smallest of them",
+            _SAID_AGAIN,
+        )._replace(kind="hanok"),
+        *(
+            kept(f"kept_near_caption_{n}", "alt", "lighthouse", _SAID_YEARLY.format(2020 + n), "two but for digits")
+            for n in (1, 2)
+        ),
+        fails(
+            "caption_near_repeated",
+            at("/album/caption_near_repeated.jpg"),
+            Reason.CAPTION_NEAR_REPEATED,
+            "a third caption that is the same but for its digits, over the smallest picture",
+            _SAID_YEARLY.format(2023),
+        )._replace(kind="lighthouse"),
+    ),
+)
+
 KEPT_PAGES = (
     _KEPT,
+    _ALBUM,
     CasePage(
         at("/preview.html"),
         "안동 하회마을 나들이",

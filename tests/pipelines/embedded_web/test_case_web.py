@@ -25,6 +25,8 @@ TEXT_CASES = [
 
 def early(reason):
     """Whether a case falls before its image is asked for."""
+    if reason in (Reason.CAPTION_REPEATED, Reason.CAPTION_NEAR_REPEATED):
+        return False  # capped once everything else is decided
     return reason.startswith(("caption_", "page_")) or reason == Reason.URL_REFUSED
 
 

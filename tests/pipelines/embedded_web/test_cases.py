@@ -42,7 +42,8 @@ FILTERS = (
     ImageScreenshot(),
     ImageGrey(),
 )
-LATER = {Reason.DUPLICATE_EXACT, Reason.DUPLICATE_NEAR, Reason.TAKEDOWN}
+CAPPED = {Reason.CAPTION_REPEATED, Reason.CAPTION_NEAR_REPEATED}
+LATER = {Reason.DUPLICATE_EXACT, Reason.DUPLICATE_NEAR, Reason.TAKEDOWN, *CAPPED}
 
 
 def network(connect_to):
@@ -85,10 +86,8 @@ def outcome(row):
 
 def asked_for(case):
     """Whether the case is decided by asking for its image."""
-    judged_before = case.reason.startswith("caption_") or case.reason in (
-        Reason.URL_REFUSED,
-        Reason.DUPLICATE_CANDIDATE,
-    )
+    by_its_text = case.reason.startswith("caption_") and case.reason not in CAPPED
+    judged_before = by_its_text or case.reason in (Reason.URL_REFUSED, Reason.DUPLICATE_CANDIDATE)
     return bool(case.image_url) and not judged_before
 
 
