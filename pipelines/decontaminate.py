@@ -22,8 +22,7 @@ from filters.near_duplicates import DuplicateRules, content_ids, hash_words
 from filters.sorted_ids import find_ids
 from pipelines import coders, storage
 from pipelines.decoder import DecodingDoFn, ImageSettings
-from pipelines.errors import InputRefused
-from pipelines.evaluation_sets import KEY, EvaluationFile, Item, read_items
+from pipelines.evaluation_sets import EvaluationFile, Item, read_items, refused
 from pipelines.exchange import Exchange, Slice
 from pipelines.parts import AttemptPlace, Done, read_batches, write_part
 from pipelines.progress import ProgressNotes
@@ -190,7 +189,7 @@ def refuse_unreadable(done: Done, folder: str) -> None:
     if problems:
         name, item, problem = min(problems)
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise InputRefused(f"{KEY}: {name}: {item}: {problem}{more}; mend it, take it out, or give its pHash in a list")
+        raise refused(name, item, problem + more)
 
 
 def pieces_of(done: Done, folder: str, table: str) -> list[list[str]]:

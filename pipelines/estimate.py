@@ -318,7 +318,8 @@ def tell(found: Estimate) -> Iterator[str]:
     for label, number in (("bytes to come", found.raw_bytes), ("bytes to store", found.stored_bytes)):
         yield f"  {label:<17}{_tell(number, 1e9, ' GB')}"
     hours = "  ".join(f"{stage} {number:,.3g}" for stage, number in found.core_hours.items())
-    yield f"  {'core-hours':<17}{sum(found.core_hours.values()):,.3g}  ({hours})"
+    told = f"{sum(found.core_hours.values()):,.3g}  ({hours})" if hours else "not known"
+    yield f"  {'core-hours':<17}{told}"
     if found.asking is not None:
         a = found.asking
         yield (

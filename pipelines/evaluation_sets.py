@@ -159,8 +159,28 @@ def read_items(file: EvaluationFile) -> Iterator[Item]:
             else:
                 text = io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
                 yield from _TEXTS[file.kind](text, file)
+    except UnicodeDecodeError as error:
+        yield Item(file.set_name, file.item, problem=f"is not UTF-8 ({error.reason}); save it as UTF-8")
     except (OSError, ValueError, tarfile.TarError, csv.Error, pa.ArrowException) as error:
         yield Item(file.set_name, file.item, problem=" ".join(str(error).split())[:200] or type(error).__name__)
+
+
+def check_items(files: Iterable[EvaluationFile]) -> None:
+    """Read ``files`` through. Whether an image can be decoded is left to who decodes it.
+
+    Raises:
+        InputRefused: there is something in them that cannot be read.
+    """
+    for file in files:
+        for item in read_items(file):
+            if item.problem:
+                raise refused(item.set_name, item.item, item.problem)
+
+
+def refused(set_name: str, item: str, problem: str) -> InputRefused:
+    """Return what tells of an item that cannot be read."""
+    where = item if item.startswith(set_name) else f"{set_name}: {item}"
+    return InputRefused(f"{KEY}: {where}: {problem}; mend it, take it out, or give its pHash in a list")
 
 
 def _tar(opened: Any, file: EvaluationFile) -> Iterator[Item]:

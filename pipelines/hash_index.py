@@ -56,13 +56,17 @@ class HashIndex(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Released(NamedTuple):
-    """A release to dedupe against: how it is named, where its files lie, and what identifies their content."""
+    """A release to dedupe against: how it is named, where its files lie, and what identifies their content.
+
+    ``files`` are all of the index's, by (path, sha256 of the manifest).
+    """
 
     label: str
     made: HashIndex
     images: dict[int, str]
     bands: dict[tuple[int, int], str]
     identity: list[Any]
+    files: list[tuple[str, str]]
 
 
 def prefix_bits(images: int) -> int:
@@ -132,7 +136,8 @@ def _find(folder: str, rules: DuplicateRules, own: str) -> Released:
             raise InputRefused(f"{where}: its release carries no {INDEX}; publish it again with this harubang")
         index = msgspec.json.decode(storage.read_bytes(storage.join(folder, INDEX)), type=HashIndex)
     except OSError as error:
-        raise InputRefused(f"{where}: is no dataset ({error}); give the folder that holds {MANIFEST}") from error
+        why = error.strerror or error
+        raise InputRefused(f"{where}: is no dataset ({why}); give the folder that holds {MANIFEST}") from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise InputRefused(f"{where}: its {MANIFEST} or {INDEX} is not one of harubang's ({error})") from error
     if index.version != VERSION:
@@ -153,6 +158,22 @@ def _check_files(where: str, folder: str, listed: dict[str, DatasetFile]) -> Non
             raise InputRefused(f"{where}: {name} is missing or not as its manifest has it; copy the release anew")
 
 
+def check_bytes(releases: Sequence[Released]) -> None:
+    """Read the files of the releases' indexes through: what one changed byte says of a picture would be believed.
+
+    Raises:
+        InputRefused: a file is not as the manifest of its release has it.
+    """
+    for release in releases:
+        for path, sha256 in release.files:
+            try:
+                told = "" if storage.hash_file(path)[1] == sha256 else "its sha256 is not the manifest's"
+            except OSError as error:
+                told = f"cannot be read ({error.strerror or error})"
+            if told:
+                raise InputRefused(f"{KEY}: {path}: {told}; copy the release anew")
+
+
 def _released(folder: str, manifest: DatasetManifest, listed: dict[str, DatasetFile], index: HashIndex) -> Released:
     images: dict[int, str] = {}
     bands: dict[tuple[int, int], str] = {}
@@ -164,4 +185,5 @@ def _released(folder: str, manifest: DatasetManifest, listed: dict[str, DatasetF
         elif kind == "images":
             images[int(number)] = storage.join(folder, name)
     identity = [manifest.name, manifest.root, sorted([file.path, file.sha256] for file in listed.values())]
-    return Released(f"{manifest.name} {manifest.root[:8]}", index, images, bands, identity)
+    files = [(storage.join(folder, name), listed[name].sha256) for name in sorted(listed)]
+    return Released(f"{manifest.name} {manifest.root[:8]}", index, images, bands, identity, files)

@@ -34,7 +34,7 @@ from pipelines.coverage import told
 from pipelines.dataset import FOLDER, DatasetManifest, publish
 from pipelines.embedded_web import EmbeddedWeb, serve, write_sources
 from pipelines.errors import CheckFailed, InputRefused, StageFailed
-from pipelines.evaluation_sets import find_files
+from pipelines.evaluation_sets import check_items, find_files
 from pipelines.exchange import partitions_for
 from pipelines.extract import SourceUnit
 from pipelines.hash_index import index_bytes
@@ -155,6 +155,7 @@ class Run:
         """
         plan = self.plan()
         self._compile_lists()
+        self._check_what_is_left_out(plan)
         record = RunRecord(
             workflow=as_plain(self._workflow),
             fingerprints={stage.stage: stage.fingerprint for stage in plan.stages},
@@ -223,6 +224,13 @@ class Run:
         opt_out, takedowns = self._workflow.network.opt_out, self._workflow.select.takedowns
         self._opt_outs = compile_list(opt_out, self._out, key="network.opt_out", radius=radius)
         self._takedowns = compile_list(takedowns, self._out, key="select.takedowns", radius=radius)
+
+    def _check_what_is_left_out(self, plan: RunPlan) -> None:
+        """Read releases and evaluation sets through, where a stage is to use them: not only once the crawl is over."""
+        if committed(plan.of(Stage.DEDUPE)) is None:
+            hash_index.check_bytes(plan.released)
+        if committed(plan.of(Stage.SELECT)) is None:
+            check_items(find_files(self._workflow.select.exclude_near))
 
     def _covered(self, plan: RunPlan) -> ConceptCounts:
         """Return the counts of the selected samples where they cover what the workflow demands."""

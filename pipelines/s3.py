@@ -66,24 +66,33 @@ def _client() -> Any:
     with _lock:
         if not _clients:
             try:
-                import boto3
-                from botocore.config import Config
+                from botocore.exceptions import BotoCoreError
             except ImportError as error:
                 raise InputRefused("s3:// needs boto3; install harubang with its extra: harubang[s3]") from error
-            own_server = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-            config = Config(
-                retries={
-                    "mode": os.environ.get("AWS_RETRY_MODE", "standard"),
-                    "total_max_attempts": int(os.environ.get("AWS_MAX_ATTEMPTS", _TRIES)),
-                },
-                connect_timeout=10,
-                read_timeout=60,
-                # A bucket is a host name on AWS itself only; servers of one's own rarely have such names.
-                s3={"addressing_style": "path" if own_server else "auto"},
-            )
-            region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-            _clients.append(boto3.session.Session().client("s3", region_name=region, config=config))
+            try:
+                _clients.append(_new_client())
+            except (ValueError, BotoCoreError) as error:  # an address that is none, a word for a number
+                raise InputRefused(f"s3:// cannot be set up: {error}; mend the environment's AWS_ variables") from error
         return _clients[0]
+
+
+def _new_client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    own_server = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    config = Config(
+        retries={
+            "mode": os.environ.get("AWS_RETRY_MODE", "standard"),
+            "total_max_attempts": int(os.environ.get("AWS_MAX_ATTEMPTS", _TRIES)),
+        },
+        connect_timeout=10,
+        read_timeout=60,
+        # A bucket is a host name on AWS itself only; servers of one's own rarely have such names.
+        s3={"addressing_style": "path" if own_server else "auto"},
+    )
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return boto3.session.Session().client("s3", region_name=region, config=config)
 
 
 def _split(path: str) -> dict[str, str]:
@@ -98,7 +107,7 @@ def _split(path: str) -> dict[str, str]:
 def _errors(path: str) -> Iterator[None]:
     """Turn boto3's errors into ours, one clear line each."""
     from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
 
     try:
         yield
@@ -115,6 +124,8 @@ def _errors(path: str) -> Iterator[None]:
         raise StoreRefused(f"{path}: the object store answered {status} {code}: {what}".rstrip(": ")) from error
     except NoCredentialsError as error:
         raise InputRefused(f"{path}: no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") from error
+    except ParamValidationError as error:
+        raise InputRefused(f"{path}: {' '.join(str(error).split())}; write s3://bucket/folder") from error
     except (BotoCoreError, Boto3Error) as error:
         raise StoreRefused(f"{path}: {error}".splitlines()[0]) from error
 

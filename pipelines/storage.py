@@ -72,6 +72,8 @@ def check_output(out: str) -> None:
     """
     if is_remote(out) and not _on_s3(out):
         raise InputRefused(f"--out {out}: output goes to the local disk or to s3://bucket/folder; choose one of them")
+    if _on_s3(out) and not out.removeprefix(s3.SCHEME).strip("/"):
+        raise InputRefused(f"--out {out}: names no bucket; write s3://bucket/folder")
 
 
 def join(folder: str, *names: str) -> str:

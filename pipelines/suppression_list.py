@@ -103,6 +103,8 @@ def _entries(path: str) -> Iterator[tuple[int, Entry]]:
         raise
     except OSError as error:
         raise InputRefused(f"{path}: the list cannot be read ({error.strerror}); mend its path") from error
+    except UnicodeDecodeError as error:
+        raise InputRefused(f"{path}: is not UTF-8; save it as UTF-8") from error
     except (ValueError, csv.Error) as error:
         raise InputRefused(f"{path}:{line}: {error}; mend or remove this entry") from error
 

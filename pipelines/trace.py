@@ -138,13 +138,15 @@ def tell(story: dict[str, Any]) -> Iterator[str]:
         end = row["reason"] or row["detail"] or "archived"
         yield f"  crawled    {row['page_url']}  {row['captured_at']}  HTTP {row['http_status']}  {end}"
     for row in story["pages"]:
-        place = f"{row['source']}@{row['source_offset']}"
+        place = row["source"] if row["source_offset"] is None else f"{row['source']}@{row['source_offset']}"
         yield f"  page       {row['page_url']}  in {place}  {row['detail'] or row['charset']}"
     ends = {row["candidate_id"]: row for row in story["outcomes"]}
     for row in story["screened"]:
-        yield f"  candidate  {row['candidate_id']}  {row['image_url']}"
+        unit = "candidate" if row["unit"] == "image" else row["unit"]
+        yield f"  {unit:<9}  {row['candidate_id']}  {row['image_url']}".rstrip()
         yield f"             on {row['page_url'] or row['source']}"
-        yield f"    caption  {row['caption'] or '(none)'}  [{row['caption_kind'] or '-'}] {row['why']}"
+        if row["unit"] == "image":
+            yield f"    caption  {row['caption'] or '(none)'}  [{row['caption_kind'] or '-'}] {row['why']}"
         end = ends.get(row["candidate_id"])
         if end is not None:
             won = f" (preferred: {end['winner_id']})" if end["winner_id"] else ""

@@ -15,6 +15,7 @@ from filters.concept_balance import ConceptBalance
 from filters.image import ImageFilter, default_filters
 from filters.near_duplicates import DuplicateRules
 from filters.suppression import Suppression
+from filters.url import normalize
 from pipelines.concept_lexicon import Concepts
 from pipelines.coverage import Release
 from pipelines.decoder import ImageSettings
@@ -216,6 +217,13 @@ def _check_sources(workflow: Workflow, path: str) -> None:
         raise InputRefused(f"{path}: sources is empty; give warc, crawl, tables, img2dataset or embedded_web")
     if sources.crawl is not None and not (sources.crawl.seeds or sources.crawl.sitemaps):
         raise InputRefused(f"{path}: sources.crawl has no seeds and no sitemaps; give at least one")
+    for field in ("seeds", "sitemaps") if sources.crawl is not None else ():
+        for number, url in enumerate(getattr(sources.crawl, field), 1):
+            if normalize(url) is None:
+                raise InputRefused(
+                    f"{path}: sources.crawl.{field}: entry {number} is no URL that can be asked for; "
+                    "write http:// or https://, a host and no password"
+                )
     if sources.crawl is not None and sources.embedded_web is not None:
         raise InputRefused(f"{path}: sources has both crawl and embedded_web; use one")
 

@@ -36,6 +36,16 @@ CASES = {
     ),
     "no contact": (GOOD.split("network")[0], [], "network.contact: set a URL or mail address"),
     "bad override": (GOOD, ["--set", "pack"], "--set pack: write key=value"),
+    "no URL among the seeds": (
+        GOOD.replace("warc: [WARC]", "crawl: {seeds: ['http://a.kr/', 'a.kr/']}"),
+        [],
+        "sources.crawl.seeds: entry 2 is no URL that can be asked for; write http:// or https://",
+    ),
+    "a password in a sitemap's URL": (
+        GOOD.replace("warc: [WARC]", "crawl: {sitemaps: ['http://me:pw@a.kr/sitemap.xml']}"),
+        [],
+        "sources.crawl.sitemaps: entry 1 is no URL that can be asked for",
+    ),
     "unknown table ending": (
         GOOD.replace("warc: [WARC]", "tables: [{path: WARC}]"),
         [],
@@ -77,6 +87,26 @@ def test_a_fetch_engine_that_is_not_installed_is_told(tmp_path, call, monkeypatc
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert "fetch.engine: img2dataset is not installed; install it with: python -m pip install" in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_out_without_a_bucket_is_told(tmp_path, call):
+    workflow, warc = tmp_path / "w.yaml", tmp_path / "a.warc"
+    warc.write_bytes(b"WARC/1.0\r\n")
+    workflow.write_text(GOOD.replace("WARC", str(warc)))
+    done = call("run", workflow, "--out", "s3://")
+    assert (done.code, done.err) == (2, "harubang: --out s3://: names no bucket; write s3://bucket/folder\n")
+
+
+@pytest.mark.parametrize("name", ["eval.txt", "eval.csv"])
+def test_an_evaluation_set_that_cannot_be_read_is_told_before_anything_is_fetched(name, tmp_path, call):
+    workflow, warc, held_out = tmp_path / "w.yaml", tmp_path / "a.warc", tmp_path / name
+    warc.write_bytes(b"WARC/1.0\r\n")
+    workflow.write_text(GOOD.replace("WARC", str(warc)))
+    held_out.write_bytes("caption\n한옥\n".encode("cp949"))
+    done = call("run", workflow, "--out", tmp_path / "out", "--set", f"select.exclude_near=[{held_out}]")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert f"select.exclude_near: {name}: is not UTF-8" in done.err
+    assert not (tmp_path / "out" / "stages").exists()
 
 
 def test_a_missing_workflow_says_which(tmp_path, call):

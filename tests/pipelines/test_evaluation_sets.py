@@ -13,6 +13,7 @@ from pipelines.evaluation_sets import (
     EvaluationFile,
     EvaluationSet,
     Item,
+    check_items,
     find_files,
     identity,
     read_items,
@@ -44,6 +45,16 @@ def folder(tmp_path):
 def items(path, name="x", columns=CAPTION_COLUMNS):
     files = find_files([EvaluationSet(path=str(path), name=name, captions=columns)])
     return [item for file in files for item in read_items(file)]
+
+
+def test_what_cannot_be_read_is_refused_by_its_first_item(folder):
+    check_items(find_files([str(folder)]))
+    (folder / "t.parquet").write_bytes(b"nope")
+    (folder / "z.csv").write_text("a,b\n")
+    with pytest.raises(InputRefused, match=r"^select\.exclude_near: eval-ko: t\.parquet: Parquet file size is 4 bytes"):
+        check_items(find_files([str(folder)]))
+    with pytest.raises(InputRefused, match=r"^select\.exclude_near: z\.csv: there is no column of image bytes"):
+        check_items(find_files([str(folder / "z.csv")]))
 
 
 def test_a_folder_gives_images_captions_beside_them_and_tables(folder):
@@ -156,7 +167,7 @@ def test_captions_one_a_line_and_in_tables(tmp_path):
     ("name", "content", "problem"),
     [
         ("a.txt", f"{PHASH}\n한옥\n".encode(), "not a pHash of 16 hex digits, with one of 64 after it or none"),
-        ("a.txt", b"\xff\xfe\xff", "codec can't decode"),
+        ("a.txt", b"\xff\xfe\xff", "is not UTF-8 (invalid start byte); save it as UTF-8"),
         ("a.csv", b"a,b\n1,2\n", "there is no column of image bytes, of captions or of phash"),
         ("a.csv", b"phash\n12\n", "phash is not 16 hex digits, or phash256 not 64"),
         ("a.csv", b"", "there is no column"),

@@ -10,6 +10,7 @@ from pipelines.dataset import DatasetManifest
 from pipelines.errors import InputRefused
 from pipelines.hash_index import (
     HashIndex,
+    check_bytes,
     file_bits,
     find_released,
     id_bits,
@@ -69,6 +70,20 @@ def test_a_folder_that_is_no_release_of_ours_is_refused_in_one_line(output, tmp_
         find_released([dataset(output)], RULES, "/elsewhere")
     assert str(refused.value).startswith(f"dedupe.against: {dataset(output)}: ")
     assert "\n" not in str(refused.value)
+
+
+def test_an_index_of_which_a_byte_was_changed_or_that_is_gone_is_refused(output, tmp_path):
+    found = find_released([dataset(output)], RULES, "/elsewhere")
+    check_bytes(found)
+    path = tmp_path / "out" / "dataset" / "hashes" / "band=1" / "00000.parquet"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputRefused, match=r"00000\.parquet: its sha256 is not the manifest's; copy the release anew"):
+        check_bytes(found)
+    path.unlink()
+    with pytest.raises(InputRefused, match=r"00000\.parquet: cannot be read \(No such file or directory\); copy"):
+        check_bytes(found)
 
 
 def test_a_run_is_not_held_against_itself(output):

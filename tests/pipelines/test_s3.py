@@ -210,6 +210,22 @@ def test_a_bucket_that_is_not_there_and_none_named(s3_proxy):
         s3.head("s3:///x")
 
 
+def test_a_name_that_no_bucket_can_have(s3_proxy):
+    with pytest.raises(InputRefused, match=r'Invalid bucket name "a bucket".*; write s3://bucket/folder$'):
+        s3.head("s3://a bucket/x")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AWS_ENDPOINT_URL", "nowhere"), ("AWS_MAX_ATTEMPTS", "many"), ("AWS_RETRY_MODE", "never"), ("AWS_PROFILE", "x")],
+)
+def test_an_environment_that_makes_no_client(name, value, monkeypatch):
+    monkeypatch.setattr(s3, "_clients", [])
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InputRefused, match=f"s3:// cannot be set up: .*{value}.*; mend the environment's AWS_"):
+        s3.head("s3://bucket/x")
+
+
 def test_no_credentials(s3_proxy, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)

@@ -65,7 +65,7 @@ from schemas.records import CandidateRow, EvaluationHit, PageRow
 
 PLACE = AttemptPlace("/out/stages/x-1", "attempt-1")
 MADE = HashIndex(rules=DuplicateRules(), prefix_bits=0, id_bits=0)
-RELEASES = [Released("x 12345678", MADE, {0: "/x/images"}, {(0, 0): "/x/band"}, ["x"])]
+RELEASES = [Released("x 12345678", MADE, {0: "/x/images"}, {(0, 0): "/x/band"}, ["x"], [("/x/images", "0" * 64)])]
 MATCHING = dedupe.Matching(DuplicateRules(), 10, RELEASES)
 DO_FNS = [
     crawl.CrawlPartition(PLACE, Network(allow_loopback=True), round_number=1),

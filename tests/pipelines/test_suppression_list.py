@@ -74,7 +74,7 @@ def test_a_list_is_compiled_once_and_again_when_it_grows(tmp_path):
         ("list.csv", "address\na.kr\n", "has no column of url, host, sha256, phash"),
         ("list.csv", "", "has no column of"),
         ("list.parquet", "no", "not a Parquet file"),
-        ("list.txt", "\udcff", "list.txt:"),
+        ("list.txt", "\udcff", "list.txt: is not UTF-8; save it as UTF-8"),
     ],
 )
 def test_a_list_that_cannot_be_read_to_its_end_is_refused(tmp_path, name, text, message):

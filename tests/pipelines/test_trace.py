@@ -117,6 +117,16 @@ def test_the_licences_of_a_sample_are_told(output):
     assert list(tell(story))[-1] == "    licence  kogl:1 https://creativecommons.org/licenses/by/4.0/"
 
 
+def test_a_page_that_was_lost_whole_has_no_caption(output):
+    story = trace(output.folder, "0" * 32)
+    story["screened"][0] |= {"unit": "page", "image_url": "", "caption": ""}
+    story["pages"][0]["source_offset"] = None
+    lines = list(tell(story))
+    assert f"  page       {'0' * 32}" in lines
+    assert "  page       http://a.test/  in /data/a.warc.gz  utf-8" in lines
+    assert not any("caption" in line for line in lines)
+
+
 def test_the_story_of_a_dropped_candidate_as_lines(output):
     assert "    outcome  drop caption_too_short" in list(tell(trace(output.folder, output.dropped.candidate_id)))
 
