@@ -277,7 +277,7 @@ def _run_round(attempt: Attempt, visits: list[Visit], do_fn: CrawlPartition, *, 
     handles = write_slices(attempt.place.exchange, Visit, by_partition)
 
     def expand(pipeline: beam.Pipeline) -> beam.PCollection[Done]:
-        grouped = group(pipeline | "frontier" >> beam.Create(handles), "hosts")
+        grouped = group(pipeline | "frontier" >> beam.Create(handles, reshuffle=False), "hosts")  # one shuffle will do
         done: beam.PCollection[Done] = grouped | "visit" >> beam.ParDo(do_fn)
         return done
 

@@ -28,6 +28,7 @@ ENGINES = ("flink-1.20", "flink-1.19", "spark-3")
 BUCKET = "harubang"
 _TASK_MANAGERS = 2
 _POOL = "pool.test"  # the name that each TaskManager knows its own pool by
+_KEEP_WORKERS = 5_000  # milliseconds; without, both engines start workers anew for each step of a job
 _START_WITHIN = 180.0  # seconds; a JVM on a busy machine takes its time
 _LANGUAGE = ("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.text")
 _LIBRARY = ("java.time", "java.util", "java.util.concurrent", "java.util.concurrent.atomic")
@@ -69,11 +70,15 @@ class Parts(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """A running cluster: its processes by name, the pools' addresses by theirs, the pipeline options that name it."""
+    """A running cluster: its processes by name, the pools' addresses by theirs, the pipeline options that name it.
+
+    ``pages`` is the address of the engine's web pages and REST API, empty where it has none.
+    """
 
     processes: dict[str, Process]
     pools: dict[str, str]
     options: list[str]
+    pages: str
 
 
 def find_parts(engine: str, tools: Path = ROOT / ".tools") -> Parts:
@@ -249,8 +254,10 @@ def _not_handed_out(folder: Path, parts: Parts) -> str:
 def start_cluster(stack: ExitStack, folder: Path, engine: str, parts: Parts, store: dict[str, str]) -> Cluster:
     """Start ``engine``, Beam's job server for it and the worker pools, which have the variables of the ``store``."""
     processes: dict[str, Process] = {}
+    pages = ""
     if engine.startswith("flink"):
         rest, processes = _start_flink(stack, folder, parts)
+        pages = f"http://127.0.0.1:{rest}"
         hosts = [_pool_host(number) for number in range(1, _TASK_MANAGERS + 1)]
         pool = _POOL
         entry = ("org.apache.beam.runners.flink.FlinkJobServerDriver", f"--flink-master=127.0.0.1:{rest}")
@@ -275,5 +282,6 @@ def start_cluster(stack: ExitStack, folder: Path, engine: str, parts: Parts, sto
         f"--artifact_endpoint=127.0.0.1:{artifacts}",
         "--environment_type=EXTERNAL",
         f"--environment_config={pool}:{workers}",
+        f"--environment_cache_millis={_KEEP_WORKERS}",
     ]
-    return Cluster(processes, pools, options)
+    return Cluster(processes, pools, options, pages)
