@@ -23,6 +23,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import connection, forkserver
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -113,13 +114,15 @@ class Forks:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             _set_environment(before)
 
-    def start(self, said: argparse.Namespace, *, silent: bool = False) -> BaseProcess:
+    def start(
+        self, said: argparse.Namespace, *, silent: bool = False, connected: Connection | None = None
+    ) -> BaseProcess:
         """Start the worker that ``said`` describes, in this process's environment and working directory as they are.
 
         A ``silent`` one says nothing of what goes wrong in it but to its runner: Beam prints each traceback, as it is,
-        with the text that could not be read.
+        with the text that could not be read. It sends something to ``connected`` once it has the runner.
         """
-        arguments = (said, silent, dict(os.environ), str(Path.cwd()))
+        arguments = (said, silent, dict(os.environ), str(Path.cwd()), connected)
         process = self._context.Process(target=_become_forked_worker, args=arguments, name=said.id, daemon=True)
         with self._lock:
             process.start()
@@ -153,14 +156,25 @@ class Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     def StartWorker(  # noqa: N802 - Beam's name
         self, request: beam_fn_api_pb2.StartWorkerRequest, _: object
     ) -> beam_fn_api_pb2.StartWorkerResponse:
-        """Start the worker that ``request`` describes."""
+        """Start the worker that ``request`` describes, and wait until it has the runner.
+
+        One that ends before that is told as an error, with which the runner fails the job. It would wait for it for
+        ever.
+        """
         urls = (f"--{name}_endpoint={getattr(request, f'{name}_endpoint').url}" for name in _ENDPOINTS)
         said = parse([f"--id={request.worker_id}", *urls])
         _log.warning("starting worker %s", request.worker_id)
-        with self._lock:
-            process = self._forks.start(said)
-            self._workers = [worker for worker in self._workers if worker.is_alive()] + [process]
-        return beam_fn_api_pb2.StartWorkerResponse()
+        told, connected = multiprocessing.Pipe(duplex=False)
+        with told:
+            with connected, self._lock:  # closed here, so that the worker's end ends it
+                process = self._forks.start(said, connected=connected)
+                self._workers = [worker for worker in self._workers if worker.is_alive()] + [process]
+            try:
+                told.recv_bytes()
+                why = ""
+            except EOFError:
+                why = f"worker {said.id} ended as it started; the log of its pool (harubang-worker) says why"
+        return beam_fn_api_pb2.StartWorkerResponse(error=why)
 
     def StopWorker(  # noqa: N802 - Beam's name
         self, request: beam_fn_api_pb2.StopWorkerRequest, _: object
@@ -210,7 +224,9 @@ def serve_pool(address: str) -> None:
         pool.close()
 
 
-def _become_forked_worker(said: argparse.Namespace, silent: bool, variables: dict[str, str], folder: str) -> None:
+def _become_forked_worker(
+    said: argparse.Namespace, silent: bool, variables: dict[str, str], folder: str, connected: Connection | None
+) -> None:
     logging.getLogger("apache_beam.runners.worker.sdk_worker_main").setLevel(logging.ERROR)  # tells each of its starts
     gc.freeze()  # what was imported is shared with the other workers for as long as nobody touches it
     parent = multiprocessing.parent_process()
@@ -218,11 +234,11 @@ def _become_forked_worker(said: argparse.Namespace, silent: bool, variables: dic
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _set_environment(variables)
     os.chdir(folder)
-    become_worker(said, silent=silent)
+    become_worker(said, silent=silent, connected=connected)
 
 
-def become_worker(said: argparse.Namespace, *, silent: bool = False) -> None:
-    """Be Beam's worker until the runner has no more work."""
+def become_worker(said: argparse.Namespace, *, silent: bool = False, connected: Connection | None = None) -> None:
+    """Be Beam's worker until the runner has no more work; send something to ``connected`` once it has the runner."""
     from apache_beam.runners.worker import sdk_worker_main
 
     info = provision(said.provision_endpoint, said.id) if said.provision_endpoint else None
@@ -230,7 +246,15 @@ def become_worker(said: argparse.Namespace, *, silent: bool = False) -> None:
     os.dup2(2, 1)  # whoever started us may never read our standard output: 1 MB of it would stop the job
     if silent:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - until this process ends
-    sdk_worker_main.main([])
+    log_handler, harness, _ = sdk_worker_main.create_harness(os.environ)
+    if connected is not None:
+        connected.send_bytes(b"connected")
+        connected.close()
+    try:
+        harness.run()
+    finally:
+        if log_handler is not None:
+            log_handler.close()
 
 
 def _end_with(parent: BaseProcess) -> None:

@@ -3,6 +3,7 @@
 The parts are where ``make cluster-parts`` puts them, in ``.tools``, or in the folder that HARUBANG_CLUSTER_PARTS names.
 """
 
+import base64
 import csv
 import hashlib
 import json
@@ -12,16 +13,18 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from apache_beam.coders import VarIntCoder
 
 from pipelines.dataset import read_dataset_manifest
 from pipelines.stage import read_manifest
 from tests.e2e.conftest import ROOT
 from tests.loopback_web import LoopbackWeb, small_site, small_workflow
-from tests.pipelines.test_worker import descendants, ended_within
+from tests.processes import descendants, ended_within
 from workflows.cluster import servers
 
 TOOLS = Path(os.environ.get("HARUBANG_CLUSTER_PARTS") or ROOT / ".tools")
@@ -52,7 +55,7 @@ class Cluster:
         self.variables = {**servers.store_variables(self.port), **few_tries}
         store = servers.start_store(stack, folder, self.parts.store, self.port)
         started = servers.start_cluster(stack, folder, engine, self.parts, self.variables)
-        self.options, self.pools = started.options, started.pools
+        self.options, self.pools, self.pages = started.options, started.pools, started.pages
         self.processes = {**started.processes, "store": store}
 
     def workers(self):
@@ -81,6 +84,23 @@ class Cluster:
             self.processes[name] = again
         elif kind == "taskmanager":
             self.processes[name] = servers.start_task_manager(self.stack, self.folder, self.parts, number)
+
+    def counters(self):
+        """Return what Flink's REST API has of our counters, by name, for each job that finished."""
+        jobs = [job["jid"] for job in self.asked("/jobs/overview")["jobs"] if job["state"] == "FINISHED"]
+        coder = VarIntCoder()
+        counted = []
+        for job in jobs:
+            said = self.asked(f"/jobs/{job}/accumulators")["user-task-accumulators"]
+            entries = [entry for value in said for entry in json.loads(value["value"])["metrics"]["attempted"]]
+            ours = [entry for entry in entries if entry["labels"].get("NAMESPACE") == "harubang"]
+            payloads = {entry["labels"]["NAME"]: base64.b64decode(entry["payload"]) for entry in ours}
+            counted.append({name: coder.decode(payload) for name, payload in payloads.items()})
+        return counted
+
+    def asked(self, path):
+        with urllib.request.urlopen(self.pages + path, timeout=30) as answer:
+            return json.load(answer)
 
     def start_store(self):
         self.processes["store"] = servers.start_store(self.stack, self.folder, self.parts.store, self.port)
@@ -204,6 +224,14 @@ def test_a_run_of_which_a_process_is_killed_gives_the_dataset_of_an_undisturbed_
     code, said, err = finished(harubang("ledger", out, "--json", **cluster.variables))
     assert (code, json.loads(said)["balanced"]) == (0, True), err
     check_files(objects, read_dataset_manifest(str(objects)), expected)
+    (fetch,) = (objects / "stages").glob("fetch-*")
+    fetched = read_manifest(str(fetch / "manifest.json"))
+    counted = [counters for counters in cluster.counters() if "rows:images" in counters]
+    books = {"in", "keep", "drop:http_status"}
+    assert counted
+    for counters in counted:  # of this run's fetch, and those before
+        assert counters["rows:images"] == counters["done"] == fetched.rows("images")
+        assert {name: counters[name] for name in books} == {name: fetched.tallies[name] for name in books}
     assert ended_within(30, cluster.workers())
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import apache_beam as beam
@@ -82,23 +83,27 @@ def test_a_job_on_a_worker_pool_has_options_and_credentials_and_nothing_of_the_w
     assert (tmp_path / "workers" / "log").read_text().count("starting worker") == 1
 
 
-def test_one_worker_is_stopped_and_no_worker_outlives_its_pool(tmp_path):
+def test_one_worker_is_stopped_and_told_as_one_that_never_came_and_none_outlives_its_pool(tmp_path):
     with (
         socket.create_server(("127.0.0.1", 0)) as mute,
         pool(tmp_path) as (address, process),
         grpc.insecure_channel(address) as channel,
+        ExitStack() as calls,
     ):
         stub = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
         before = set(descendants(process.pid))
-        started = {}
+        started, answers = {}, {}
         for name in ("1", "2"):  # who takes their call says nothing, and they wait
             request = beam_fn_api_pb2.StartWorkerRequest(worker_id=name)
             request.provision_endpoint.url = f"127.0.0.1:{mute.getsockname()[1]}"
-            stub.StartWorker(request)
+            answers[name] = stub.StartWorker.future(request)
+            calls.enter_context(mute.accept()[0])
             (started[name],) = set(descendants(process.pid)) - before - set(started.values())
         stub.StopWorker(beam_fn_api_pb2.StopWorkerRequest(worker_id="1"))
         stub.StopWorker(beam_fn_api_pb2.StopWorkerRequest(worker_id="never started"))
         assert ended_within(60, [started["1"]])
+        assert answers["1"].result(60).error.startswith("worker 1 ended as it started; ")
+        assert not answers["2"].done()
         assert started["2"] in descendants(process.pid)
         all_of_them = descendants(process.pid)
         os.kill(process.pid, signal.SIGKILL)
