@@ -69,6 +69,8 @@ def main(workflow: Path, engine: str, overrides: tuple[str, ...]) -> None:
             expected, seconds = run(workflow, str(OUT / "embedded"), *settings)
             click.echo(f"embedded engine, local disk  {seconds:6.0f} s  {expected}")
             cluster = start_cluster(stack, OUT, engine, parts, store)
+            if cluster.pages:
+                click.echo(f"the cluster's pages, while it runs: {cluster.pages}")
             found, seconds = run(workflow, f"s3://{BUCKET}/out", *settings, "--", *cluster.options, **store)
             click.echo(f"{engine:<27}  {seconds:6.0f} s  {found}")
     except ClusterError as error:
