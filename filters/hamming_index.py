@@ -127,7 +127,8 @@ def _found(asked: Hashes, indexed: Hashes, radius: int, table: Table, prefix_bit
     bits = _cheapest(indexed.size, table, prefix_bits)
     mask = (1 << bits) - 1
     sizes = np.bincount(first_bits(indexed, prefix_bits + bits) & mask, minlength=1 << bits)
-    starts, taken = np.zeros((1 << bits) + 1, np.int32), sizes > 0  # one byte each: most keys are not, and cost no more
+    taken = sizes > 0  # a byte a key: most keys are no hash's, and cost no more than reading it
+    starts = np.zeros((1 << bits) + 1, np.int32)
     np.cumsum(sizes, out=starts[1:])
     spent = np.bitwise_count(first_bits(asked, prefix_bits) ^ first_bits(indexed[:1], prefix_bits))
     keys = first_bits(asked, prefix_bits + bits) & mask
