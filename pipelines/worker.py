@@ -12,6 +12,7 @@ that is installed here is what runs. Credentials come from this process's enviro
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import logging
 import multiprocessing
@@ -113,6 +114,7 @@ class Forks:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             _set_environment(before)
+        atexit.register(_kill_fork_server)
 
     def start(
         self, said: argparse.Namespace, *, silent: bool = False, connected: Connection | None = None
@@ -138,6 +140,13 @@ class Forks:
             process.join()
         assert process.exitcode is not None
         return process.exitcode
+
+
+def _kill_fork_server() -> None:
+    """End it with us: by itself it takes a while to unload all that it imported, and keeps our output open."""
+    process = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if process is not None:
+        os.kill(process, signal.SIGKILL)
 
 
 def _set_environment(variables: dict[str, str]) -> None:
