@@ -35,6 +35,7 @@ PACE_FIELDS: Final = frozenset(
 _DAY_SECONDS: Final = 86_400.0
 _TOKEN: Final = re.compile(r"[A-Za-z_-]{3,64}")
 _HEADER_SAFE: Final = re.compile(r"[\x20-\x7e]*")
+_REACHABLE: Final = re.compile(r"https?://[^ /]+.*|(mailto:)?[^ @]+@[^ @]+")
 
 
 class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -103,6 +104,8 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError("agent: use 3 to 64 letters, '_' or '-', as robots.txt names crawlers")
         if not _HEADER_SAFE.fullmatch(self.contact):
             raise ValueError("contact: use printable ASCII")
+        if self.contact and not _REACHABLE.fullmatch(self.contact):
+            raise ValueError("contact: write a URL or a mail address, as in mailto:you@example.org")
         for names, least in ((_AT_LEAST_ONE, 1), (_NOT_NEGATIVE, 0), (_POSITIVE, 1e-3)):
             for name in names:
                 if not least <= getattr(self, name) < float("inf"):

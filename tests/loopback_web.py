@@ -1,16 +1,39 @@
 """Sites of a test, served on loopback whatever their names."""
 
+import functools
 import io
 import itertools
 import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 from PIL import Image
 
 HTML = "text/html; charset=utf-8"
 _THINGS = ["돌하르방", "해녀", "한옥", "항아리", "김치", "감귤", "오름", "장독대"]
+
+
+class _Files(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments):
+        pass
+
+
+@contextmanager
+def served_folder(folder):
+    """Serve the files of ``folder`` and give the URL they begin with, without the last slash."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Files, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class LoopbackWeb:

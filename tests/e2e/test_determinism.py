@@ -1,9 +1,6 @@
 """The same content gives the same root: again, with two workers, with shuffled sources, on another port."""
 
 import csv
-import http.server
-import threading
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ from pipelines.run import read_run_record
 from pipelines.stage import REUSED
 from pipelines.status import committed_at
 from tests.e2e.conftest import DEMO, harubang, root_of
+from tests.loopback_web import served_folder
 
 CAPTIONS = [
     "제주 돌문화공원 입구에 서 있는 돌하르방",
@@ -24,13 +22,6 @@ CAPTIONS = [
     "성산일출봉 위로 떠오르는 아침 해",
     "장독대에 눈이 소복이 쌓인 한옥 마당",
 ]
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +34,8 @@ def web(tmp_path_factory):
         Image.fromarray(noise).filter(ImageFilter.GaussianBlur(14)).save(folder / f"{number}.jpg", quality=92)
         rows.append((f"{number}.jpg", f"{CAPTIONS[number % 6]}의 {number}번째 풍경과 사람들"))
     rows += [(rows[0][0], "같은 사진을 달리 설명한 돌하르방의 옆모습"), rows[1]]
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", rows
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served_folder(folder) as base:
+        yield base, rows
 
 
 def workflow_of(folder, base, tables):

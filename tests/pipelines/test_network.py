@@ -25,6 +25,8 @@ def test_a_contact_is_needed_beyond_loopback():
         {"agent": "하르방"},
         {"contact": "a\r\nX: y"},
         {"contact": "관리자"},
+        {"contact": "hello"},
+        {"contact": "https://"},
         {"connections": 0},
         {"max_tries": 0},
         {"delay_seconds": -1.0},

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import csv
-import functools
-import http.server
 import os
-import threading
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +16,7 @@ from pipelines.run import Run
 from pipelines.status import committed_at
 from pipelines.workflow import load_workflow
 from schemas.records import ClusterRow, OutcomeRow
+from tests.loopback_web import served_folder
 
 SHARED = Path(os.environ.get("HARUBANG_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 DATA = SHARED / "near_duplicates"
@@ -63,13 +61,6 @@ THINGS = (
 """Captions that the screen keeps: what they say does not matter here."""
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-
 class Found(NamedTuple):
     """What became of one picture of the truth: its cluster's row, and its candidate's outcome."""
 
@@ -78,32 +69,29 @@ class Found(NamedTuple):
     outcome: OutcomeRow
 
 
+WORKFLOW = """
+name: near duplicates
+sources: {{tables: [{{path: {folder}/pairs.csv, url: url, caption: caption}}]}}
+network: {{allow_loopback: true, connections_per_host: 8, delay_seconds: 0}}
+select: {{filters: []}}
+"""
+
+
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory):
     """The pictures, fetched from a server with a caption each, decoded, hashed and deduped by one run with defaults."""
     with (DATA / "truth.tsv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file, delimiter="\t") if not row["path"].endswith(".md")]
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(DATA)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     folder = tmp_path_factory.mktemp("near")
-    urls = [f"http://127.0.0.1:{server.server_port}/{row['path']}" for row in rows]
-    captions = [f"{place} {thing}" for place in PLACES for thing in THINGS]
-    lines = [",".join(pair) for pair in zip(urls, captions, strict=False)]
-    (folder / "pairs.csv").write_text("\n".join(["url,caption", *lines]), encoding="utf-8")
-    (folder / "workflow.yaml").write_text(
-        f"""
-name: near duplicates
-sources: {{tables: [{{path: {folder}/pairs.csv, url: url, caption: caption}}]}}
-network: {{allow_loopback: true, connections_per_host: 8, delay_seconds: 0}}
-select: {{filters: []}}
-""",
-        encoding="utf-8",
-    )
     out = folder / "out"
     out.mkdir()
-    Run(load_workflow(str(folder / "workflow.yaml"), []), str(out), PipelineOptions([])).execute()
-    server.shutdown()
-    server.server_close()
+    with served_folder(DATA) as base:
+        urls = [f"{base}/{row['path']}" for row in rows]
+        captions = [f"{place} {thing}" for place in PLACES for thing in THINGS]
+        lines = [",".join(pair) for pair in zip(urls, captions, strict=False)]
+        (folder / "pairs.csv").write_text("\n".join(["url,caption", *lines]), encoding="utf-8")
+        (folder / "workflow.yaml").write_text(WORKFLOW.format(folder=folder), encoding="utf-8")
+        Run(load_workflow(str(folder / "workflow.yaml"), []), str(out), PipelineOptions([])).execute()
     clusters = {row.image_url: row for row in rows_of(out, "dedupe", "clusters", ClusterRow)}
     outcomes = {row.image_url: row for row in rows_of(out, "select", "outcomes", OutcomeRow)}
     return [Found(row, clusters[url], outcomes[url]) for row, url in zip(rows, urls, strict=True)]

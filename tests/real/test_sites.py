@@ -1,14 +1,13 @@
 """Real sites through the whole pipeline: every page and image a link walker finds, once each; real captions from those
 that have them, next to nothing from the other."""
 
-import functools
 import http.client
 import http.server
 import json
 import os
 import re
-import threading
 from collections import Counter
+from contextlib import ExitStack
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -23,6 +22,7 @@ from pipelines.run import Run
 from pipelines.status import committed_at, current_ledger
 from pipelines.workflow import load_workflow
 from schemas.records import CandidateRow, OutcomeRow, PageRow
+from tests.loopback_web import served_folder
 
 DATA = Path(os.environ.get("HARUBANG_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 SITES = ("gimp_help_ko", "egovframe", "entry_docs", "apache_manual_ko_euckr", "debian_faq_ko", "debian_handbook_ko")
@@ -31,25 +31,11 @@ WORKFLOW = Path(__file__).parents[2] / "workflows" / "local-site.yaml"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"real data is not at {DATA}; set HARUBANG_DATA")
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def served():
-    servers = {}
-    for name in SITES:
-        handler = functools.partial(Quiet, directory=str(DATA / "sites" / name / "site"))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers[name] = server
-    yield {name: server.server_port for name, server in servers.items()}
-    for server in servers.values():
-        server.shutdown()
-        server.server_close()
+    with ExitStack() as stack:
+        bases = {name: stack.enter_context(served_folder(DATA / "sites" / name / "site")) for name in SITES}
+        yield {name: int(base.rpartition(":")[2]) for name, base in bases.items()}
 
 
 @pytest.fixture(scope="module")
