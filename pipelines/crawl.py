@@ -22,7 +22,7 @@ from filters.rights import page_refusal
 from filters.url import host_of, normalize, origin_of
 from pipelines import storage
 from pipelines.archive import Archive, Crawled, EarlierCrawl, Link
-from pipelines.exchange import Slice, group, read_slices, write_slices
+from pipelines.exchange import Exchange, Slice, read_slices
 from pipelines.fetch import HOSTS_PER_CONNECTION
 from pipelines.host_queue import for_each_by_host
 from pipelines.network import Network
@@ -35,7 +35,7 @@ from pipelines.suppression_list import NOTHING_LISTED, ListFile
 from pipelines.unit_of_work import reported
 from pipelines.web_client import OPT_OUTS, Fetched, WebClient, heard
 from pipelines.workflow import Crawl
-from schemas.identity import partition_of, sha256_hex
+from schemas.identity import sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import PageRow
 
@@ -271,14 +271,17 @@ def run_crawl(
 
 
 def _run_round(attempt: Attempt, visits: list[Visit], do_fn: CrawlPartition, *, label: str) -> Done:
-    by_partition: dict[int, list[NamedTuple]] = {}
-    for visit in visits:
-        by_partition.setdefault(partition_of(host_of(visit.url), PARTITIONS), []).append(visit)
-    handles = write_slices(attempt.place.exchange, Visit, by_partition)
+    exchange = Exchange(attempt.place.exchange, Visit, by_host, PARTITIONS)
+    handles = exchange.write(visits)
 
     def expand(pipeline: beam.Pipeline) -> beam.PCollection[Done]:
-        grouped = group(pipeline | "frontier" >> beam.Create(handles, reshuffle=False), "hosts")  # one shuffle will do
-        done: beam.PCollection[Done] = grouped | "visit" >> beam.ParDo(do_fn)
+        frontier = pipeline | "frontier" >> beam.Create(handles, reshuffle=False)  # one shuffle will do
+        done: beam.PCollection[Done] = exchange.group(frontier, "hosts") | "visit" >> beam.ParDo(do_fn)
         return done
 
     return attempt.run(expand, total=len(visits), unit="pages", partitions=len(handles), label=label)
+
+
+def by_host(visit: Visit) -> str:
+    """The key of a round's exchange."""
+    return host_of(visit.url)

@@ -18,7 +18,7 @@ from filters.url import host_of
 from pipelines.decoded import Decoded, ImageSettings
 from pipelines.decoder import DecodingDoFn
 from pipelines.download_shards import DOWNLOADED
-from pipelines.exchange import Exchange, Slice, by_source, group, read_slices
+from pipelines.exchange import Exchange, Slice, by_source, read_slices
 from pipelines.host_queue import for_each_by_host
 from pipelines.image_row import ACCEPT, in_lanes, said, stage_row
 from pipelines.img2dataset_engine import IMG2DATASET, download_each
@@ -331,10 +331,10 @@ def expand(
         parts = pipeline | f"earlier {number}" >> beam.Create(stage.paths("images"))
         regrouped.append(parts | f"regroup earlier {number}" >> beam.ParDo(Regroup(rows, source=stage.folder)))
     handles = regrouped | "meet earlier" >> beam.Flatten()
-    fetched = group(handles, "group") | "fetch" >> beam.ParDo(
+    fetched = hosts.group(handles, "group") | "fetch" >> beam.ParDo(
         FetchPartition(place, network, settings, there, opt_outs, engine, refused, known)
     ).with_outputs("done", "handles")
-    read = group(fetched.handles, "there") | "read" >> beam.ParDo(
+    read = there.group(fetched.handles, "there") | "read" >> beam.ParDo(
         ReadPartition(place, settings, opt_outs, known, first=partitions)
     )
     done: beam.PCollection[Done] = (fetched.done, read) | "reports" >> beam.Flatten()

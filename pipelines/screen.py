@@ -20,7 +20,7 @@ from filters.concepts import LEXICON_VERSION, Concept, ConceptMatcher, concept_m
 from filters.identifiers import IdentifierPolicy
 from filters.unwanted import AbuseText, SpamText
 from pipelines import storage, text_counts
-from pipelines.exchange import Exchange, Slice, group, partitions_for, read_slices
+from pipelines.exchange import Exchange, Slice, partitions_for, read_slices
 from pipelines.extract import where_raised
 from pipelines.parts import AttemptPlace, Done, PartWriter, read_rows
 from pipelines.progress import ProgressNotes
@@ -197,7 +197,7 @@ def run_screen(attempt: Attempt, paths: list[str], rows: int, rules: ScreenRules
 
     def expand(pipeline: beam.Pipeline) -> beam.PCollection[Done]:
         handles = pipeline | "parts" >> beam.Create(paths) | "regroup" >> beam.ParDo(Regroup(exchange))
-        done: beam.PCollection[Done] = group(handles, "group") | "screen" >> beam.ParDo(do_fn)
+        done: beam.PCollection[Done] = exchange.group(handles, "group") | "screen" >> beam.ParDo(do_fn)
         return done
 
     return merge_done([counted, attempt.run(expand, total=rows, unit="captions", partitions=partitions)])

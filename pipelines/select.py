@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -22,7 +23,7 @@ from pipelines.cluster_winner import choose, contaminated, order_of, over_cap, r
 from pipelines.concept_counts import SampleTally
 from pipelines.concept_lexicon import NOTHING_ADDED, AddedConcepts
 from pipelines.decontaminate import NEAR, NO_TABLES, SAID, EvaluationTables, by_hit_cluster, by_hit_url, meet
-from pipelines.exchange import Exchange, Slice, by_source, group, read_slices, write_slices
+from pipelines.exchange import Exchange, Handle, Slice, by_source, read_slices
 from pipelines.outcome import Lists, decide
 from pipelines.parts import AttemptPlace, Done, PartWriter, write_part
 from pipelines.progress import ProgressNotes
@@ -31,7 +32,6 @@ from pipelines.stage import outcome_tallies
 from pipelines.suppression_list import NOTHING_LISTED, ListFile
 from pipelines.unit_of_work import reported
 from pipelines.workflow import Select
-from schemas.identity import partition_of
 from schemas.reasons import Outcome
 from schemas.records import (
     Chosen,
@@ -47,9 +47,6 @@ from schemas.records import (
 
 VERSION = 9
 """Grows with every change of what this stage decides or writes, beyond its filters' own versions."""
-
-Onward = Callable[[Chosen], int]
-"""Which partition of the next step a sample goes to."""
 
 
 class SelectRules(NamedTuple):
@@ -107,7 +104,7 @@ class ChoosePartition(beam.DoFn):
     """Lets the contenders of each cluster of one partition meet, and what is near an evaluation set of each."""
 
     def __init__(
-        self, place: AttemptPlace, captions: str, *, parts_from: int, onward: Onward, rules: DuplicateRules
+        self, place: AttemptPlace, captions: str, *, parts_from: int, onward: Exchange, rules: DuplicateRules
     ) -> None:
         self._place = place
         self._captions = captions
@@ -138,13 +135,13 @@ class ChoosePartition(beam.DoFn):
                 else:
                     lost.append(settled)
         yield beam.pvalue.TaggedOutput("done", write_outcomes(self._place, self._parts_from + partition, lost))
-        yield from hand_on(self._place, won, self._onward)
+        yield from handed_on(self._onward.write(won))
 
 
 class CapPartition(beam.DoFn):
     """Keeps the first samples of each caption of one partition."""
 
-    def __init__(self, place: AttemptPlace, cap: CaptionCap, *, parts_from: int, onward: Onward) -> None:
+    def __init__(self, place: AttemptPlace, cap: CaptionCap, *, parts_from: int, onward: Exchange) -> None:
         self._place = place
         self._cap = cap
         self._parts_from = parts_from
@@ -165,7 +162,7 @@ class CapPartition(beam.DoFn):
             part = writer.publish("outcomes", self._parts_from + partition)
         books = outcome_tallies({(Outcome.DROP, self._cap.reason): over} if over else {})
         yield beam.pvalue.TaggedOutput("done", Done([part], books))
-        yield from hand_on(self._place, first.items(), self._onward)
+        yield from handed_on(self._onward.write(first.items()))
 
 
 class OrderPartition(beam.DoFn):
@@ -211,12 +208,9 @@ def nearest_by(hits: Iterable[EvaluationHit], key: Callable[[EvaluationHit], str
     return nearest
 
 
-def hand_on(place: AttemptPlace, rows: Iterable[Chosen], onward: Onward) -> Iterator[beam.pvalue.TaggedOutput]:
-    """Write ``rows`` where the next step finds them; yield the handles."""
-    by_partition: dict[int, list[NamedTuple]] = defaultdict(list)
-    for row in rows:
-        by_partition[onward(row)].append(row)
-    for handle in write_slices(place.exchange, Chosen, by_partition):
+def handed_on(handles: Iterable[Handle]) -> Iterator[beam.pvalue.TaggedOutput]:
+    """Yield what the next step finds its rows by."""
+    for handle in handles:
         yield beam.pvalue.TaggedOutput("handles", handle)
 
 
@@ -236,17 +230,17 @@ def expand(
         parts = pipeline | f"{name} parts" >> beam.Create(paths)
         regrouped.append(parts | f"regroup {name}" >> beam.ParDo(Regroup(exchange, source=name)))
     screened, images, _ = (paths for _, _, paths in inputs)
-    hits = Exchange(place.exchange, EvaluationHit, by_hit_url, partitions)
-    regrouped += meet(pipeline, evaluation, hits, images=images, screened=screened)
+    found = Exchange(place.exchange, EvaluationHit, by_hit_url, partitions)
+    regrouped += meet(pipeline, evaluation, found, images=images, screened=screened)
     contenders = Exchange(place.exchange, Contender, by_cluster, partitions)
     hits = Exchange(place.exchange, EvaluationHit, by_hit_cluster, partitions)
-    joined = group(regrouped | "tables" >> beam.Flatten(), "meet image") | "decide" >> beam.ParDo(
+    joined = found.group(regrouped | "tables" >> beam.Flatten(), "meet image") | "decide" >> beam.ParDo(
         JoinPartition(place, rules, contenders, hits)
     ).with_outputs("done", "handles")
     caps = caption_caps(max_same=rules.select.max_same_caption, max_near=rules.select.max_near_captions)
-    onwards: list[Onward] = [partial(by_capped_caption, cap=cap, partitions=partitions) for cap in caps]
-    onwards.append(partial(in_key_order, partitions=partitions))
-    chosen = group(joined.handles, "meet cluster") | "choose" >> beam.ParDo(
+    onwards = [Exchange(place.exchange, Chosen, partial(by_capped_caption, cap=cap), partitions) for cap in caps]
+    onwards.append(Exchange(place.exchange, Chosen, by_key, partitions, key_range))
+    chosen = contenders.group(joined.handles, "meet cluster") | "choose" >> beam.ParDo(
         ChoosePartition(
             place,
             rules.select.captions,
@@ -256,12 +250,12 @@ def expand(
         )
     ).with_outputs("done", "handles")
     reports = [joined.done, chosen.done]
-    for number, (cap, onward) in enumerate(zip(caps, onwards[1:], strict=True), start=2):
-        chosen = group(chosen.handles, f"meet {cap.name}") | cap.name >> beam.ParDo(
+    for number, (cap, (met, onward)) in enumerate(zip(caps, pairwise(onwards), strict=True), start=2):
+        chosen = met.group(chosen.handles, f"meet {cap.name}") | cap.name >> beam.ParDo(
             CapPartition(place, cap, parts_from=number * partitions, onward=onward)
         ).with_outputs("done", "handles")
         reports.append(chosen.done)
-    left = group(chosen.handles, "order")
+    left = onwards[-1].group(chosen.handles, "order")
     counts = [] if rules.select.balance is None else [concept_balance.counted(left)]
     writer = OrderPartition(place, rules, parts_from=(2 + len(caps)) * partitions)
     reports.append(left | "write" >> beam.ParDo(writer, *counts))
@@ -279,11 +273,11 @@ def by_cluster(row: Contender) -> str:
     return row.cluster.cluster
 
 
-def by_capped_caption(row: Chosen, *, cap: CaptionCap, partitions: int) -> int:
-    """Return the partition in which the samples that count as one caption for ``cap`` meet."""
-    return partition_of(cap.key(row.sample.caption), partitions)
+def by_capped_caption(row: Chosen, *, cap: CaptionCap) -> str:
+    """The key of the samples that count as one caption for ``cap``."""
+    return cap.key(row.sample.caption)
 
 
-def in_key_order(row: Chosen, *, partitions: int) -> int:
-    """Return the partition of a sample in the order of keys."""
-    return key_range(row.sample.key, partitions)
+def by_key(row: Chosen) -> str:
+    """The key of the last exchange, whose partitions are in the order of keys."""
+    return row.sample.key

@@ -8,6 +8,7 @@ regrouped by their first hash, made distinct and counted. Only counts of two and
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from filters.caption import TextCounts
 from filters.caption_corpus import page_titles, site_of, template_key, text_key
 from filters.clean import clean
 from filters.page_title import title_parts, title_runs
-from pipelines.exchange import Slice, group, read_slices, write_slices
+from pipelines.exchange import Exchange, Slice, read_slices
 from pipelines.parts import AttemptPlace, Done, read_batches, read_rows, write_part
 from pipelines.unit_of_work import reported
 from schemas.records import CandidateRow
@@ -132,20 +133,16 @@ class CorpusCounts:
 class SpreadPairs(beam.DoFn):
     """Turns a part of candidates into pairs, spread by what is counted."""
 
-    def __init__(self, folder: str, partitions: int) -> None:
-        self._folder = folder
-        self._partitions = partitions
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
 
     def process(self, path: str) -> Iterator[tuple[int, Slice]]:
         """Yield the handles of one part's slices."""
-        by_partition: dict[int, list[NamedTuple]] = {}
         found: set[Pair] = set()
         for row in read_rows(path, CandidateRow):
             if not row.reason:
                 found |= pairs_of(row)
-        for pair in sorted(found):
-            by_partition.setdefault(pair.counted % self._partitions, []).append(pair)
-        yield from write_slices(self._folder, Pair, by_partition)
+        yield from self._exchange.write(sorted(found))
 
 
 class CountPartition(beam.DoFn):
@@ -165,6 +162,12 @@ class CountPartition(beam.DoFn):
 
 def expand(pipeline: beam.Pipeline, paths: list[str], place: AttemptPlace, partitions: int) -> beam.PCollection[Done]:
     """Wire the count: parts of candidates to parts of counts."""
-    handles = pipeline | "parts" >> beam.Create(paths) | "spread" >> beam.ParDo(SpreadPairs(place.exchange, partitions))
-    done: beam.PCollection[Done] = group(handles, "group") | "count" >> beam.ParDo(CountPartition(place))
+    exchange = Exchange(place.exchange, Pair, by_counted, partitions, operator.mod)
+    handles = pipeline | "parts" >> beam.Create(paths) | "spread" >> beam.ParDo(SpreadPairs(exchange))
+    done: beam.PCollection[Done] = exchange.group(handles, "group") | "count" >> beam.ParDo(CountPartition(place))
     return done
+
+
+def by_counted(pair: Pair) -> int:
+    """The key of the exchange: a hash already."""
+    return pair.counted

@@ -1,10 +1,23 @@
 from collections import defaultdict
 from typing import NamedTuple
 
+import apache_beam as beam
+import pytest
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.testing.util import assert_that, equal_to
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.exchange import MIN_PARTITIONS, ROWS_PER_PARTITION, Exchange, partitions_for, read_slices
+from pipelines.exchange import (
+    FAN_OUT,
+    MIN_PARTITIONS,
+    ROWS_PER_PARTITION,
+    Exchange,
+    by_source,
+    partitions_for,
+    read_slices,
+)
+from schemas.identity import partition_of
 
 
 class Row(NamedTuple):
@@ -28,6 +41,36 @@ def test_rows_of_a_key_meet_whatever_files_they_came_in(tmp_path_factory, rows, 
     assert sorted(row for found in met for row in found) == sorted(rows)
     keys = [{row.key for row in found} for found in met]
     assert sum(len(found) for found in keys) == len({row.key for row in rows})
+
+
+@pytest.mark.parametrize("partitions", [4, FAN_OUT, FAN_OUT + 1, 3 * FAN_OUT])
+def test_rows_dealt_once_or_twice_come_to_the_same_partitions(tmp_path, monkeypatch, partitions):
+    monkeypatch.setattr("pipelines.exchange._LOAD_BYTES", 4_000)  # of some 14,000 in a stretch
+    exchange = Exchange(str(tmp_path), Row, by_key, partitions)
+    rows = [Row(f"{number:05d}", number) for number in range(4_000)]
+    handles = [*exchange.write(rows[:2_500], source="a"), *exchange.write(rows[2_500:], source="b")]
+    assert len(handles) <= 2 * FAN_OUT
+
+    def found(element):
+        partition, slices = element
+        pieces = by_source(slices)
+        return [(partition, source, list(read_slices(pieces[source], Row))) for source in "ab"]
+
+    with beam.Pipeline(runner=fn_runner.FnApiRunner()) as pipeline:
+        met = exchange.group(pipeline | beam.Create(handles), "meet") | beam.FlatMap(found)
+        assert_that(met | beam.Map(told), equal_to([told(one) for one in wanted(rows, partitions)]))
+
+
+def told(found):
+    partition, source, rows = found
+    return partition, source, sorted(rows)
+
+
+def wanted(rows, partitions):
+    groups = {(partition_of(row.key, partitions), source): [] for row in rows for source in "ab"}
+    for number, row in enumerate(rows):
+        groups[partition_of(row.key, partitions), "a" if number < 2_500 else "b"].append(row)
+    return [(partition, source, found) for (partition, source), found in groups.items()]
 
 
 def test_nothing_to_exchange_writes_nothing(tmp_path):

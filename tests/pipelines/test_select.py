@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from filters.suppression import Suppression
 from pipelines import select
 from pipelines.cluster_winner import choose
-from pipelines.exchange import write_slices
+from pipelines.exchange import Exchange
 from pipelines.parts import AttemptPlace, read_rows, write_part
 from pipelines.select import (
     OrderPartition,
     SelectRules,
     by_cluster,
     by_image_url,
+    by_key,
     key_range,
 )
 from pipelines.stage import Attempt, StagePlan
@@ -67,8 +68,8 @@ def test_the_samples_of_a_range_are_written_in_the_order_of_their_keys(tmp_path,
         for identity in "3c1a"
         for found in choose([contender._replace(screened=contender.screened._replace(candidate_id=identity * 32))])
     ]
-    handles = write_slices(place.exchange, Chosen, {0: chosen[:2]})
-    handles += write_slices(place.exchange, Chosen, {0: chosen[2:]})
+    exchange = Exchange(place.exchange, Chosen, by_key, 1, key_range)
+    handles = exchange.write(chosen[:2]) + exchange.write(chosen[2:])
     writer = OrderPartition(place, SelectRules(NO_FILTERS), parts_from=40)
     (done,) = writer.process((2, [piece for _, piece in handles]))
     selected, outcomes, concepts = done.parts

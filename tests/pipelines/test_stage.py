@@ -1,8 +1,8 @@
 import importlib
 import inspect
 import json
+import operator
 import pkgutil
-from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
@@ -38,7 +38,7 @@ from pipelines import (
 from pipelines.concept_balance import CountConcepts, SumCounts
 from pipelines.decoded import ImageSettings
 from pipelines.errors import StageFailed
-from pipelines.exchange import Exchange
+from pipelines.exchange import Exchange, _Deal
 from pipelines.extract import SourceUnit
 from pipelines.hash_index import HashIndex, Released
 from pipelines.network import PACE_FIELDS, Network
@@ -64,6 +64,7 @@ from schemas.reasons import Outcome, Reason
 from schemas.records import CandidateRow, EvaluationHit, PageRow
 
 PLACE = AttemptPlace("/out/stages/x-1", "attempt-1")
+ONWARD = Exchange("/out/x", select.Chosen, select.by_key, 8, select.key_range)
 MADE = HashIndex(rules=DuplicateRules(), prefix_bits=0, id_bits=0)
 RELEASES = [Released("x 12345678", MADE, {0: "/x/images"}, {(0, 0): "/x/band"}, ["x"], [("/x/images", "0" * 64)])]
 MATCHING = dedupe.Matching(DuplicateRules(), 10, RELEASES)
@@ -103,20 +104,19 @@ DO_FNS = [
         Exchange("/out/x", select.Contender, select.by_cluster, 8),
         Exchange("/out/x", EvaluationHit, decontaminate.by_hit_cluster, 8),
     ),
-    select.ChoosePartition(
-        PLACE, "best", parts_from=8, onward=partial(select.in_key_order, partitions=8), rules=DuplicateRules()
-    ),
+    select.ChoosePartition(PLACE, "best", parts_from=8, onward=ONWARD, rules=DuplicateRules()),
     select.CapPartition(
         PLACE,
         caption_caps(max_same=1, max_near=None)[0],
         parts_from=16,
-        onward=partial(select.in_key_order, partitions=8),
+        onward=ONWARD,
     ),
     select.OrderPartition(PLACE, select.SelectRules(Select()), parts_from=24),
     CountConcepts(),
     SumCounts(),
     stage._WriteReport("/out/result.json"),
-    text_counts.SpreadPairs("/out/x", 8),
+    _Deal("/out/x"),
+    text_counts.SpreadPairs(Exchange("/out/x", text_counts.Pair, text_counts.by_counted, 8, operator.mod)),
     text_counts.CountPartition(PLACE),
 ]
 
