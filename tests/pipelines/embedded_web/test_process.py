@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -67,12 +68,17 @@ def test_it_ends_with_a_parent_that_is_killed():
 
 def test_the_module_serves_from_the_command_line():
     command = [sys.executable, "-m", "pipelines.embedded_web", "--port", "0", "--seed", "3"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-        line = json.loads(child.stdout.readline())
-        assert set(line) == {"port"}
-        assert answers(line["port"])
-        child.send_signal(signal.SIGINT)
-        assert child.wait(10) == 0
+    # These tests may run in the background of a shell, which has ^C ignored; the server would inherit that.
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=heeds) as child:
+        try:
+            line = json.loads(child.stdout.readline())
+            assert set(line) == {"port"}
+            assert answers(line["port"])
+            child.send_signal(signal.SIGINT)
+            assert child.wait(10) == 0
+        finally:
+            child.kill()
 
 
 def test_a_child_that_does_not_start(monkeypatch):
