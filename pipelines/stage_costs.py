@@ -24,14 +24,17 @@ class StageCost(NamedTuple):
     peak: float
 
 
-MEASURED: Final = "300 and 1,000 candidates, Python 3.11.7, 2 cores, load 16.9 before"
+MEASURED: Final = (
+    "1,000 and 4,000 candidates, Python 3.11.7, 2 cores, load 2.2 before; "
+    "dedupe, which costs too little to be seen there: 10 million hashes (`tests/bench/near_duplicate_scale.py`)"
+)
 """Where, when and on what."""
 COSTS: Final[dict[Stage, StageCost]] = {
-    Stage.CRAWL: StageCost("page", 11457.6, 1862.4, 0.11, 219),
-    Stage.EXTRACT: StageCost("candidate", 485.9, 256.9, 1.0, 214),
-    Stage.SCREEN: StageCost("candidate", 814.9, 103.7, 1.0, 713),
-    Stage.FETCH: StageCost("URL", 7650.3, 72654.5, 1.0, 223),
-    Stage.DEDUPE: StageCost("image", 764.5, 320.4, 1.0, 280),
-    Stage.SELECT: StageCost("candidate", 989.8, 442.1, 1.0, 255),
-    Stage.PACK: StageCost("sample", 422.4, 154799.2, 1.0, 292),
+    Stage.CRAWL: StageCost("page", 6238.2, 1223.5, 0.11, 219),
+    Stage.EXTRACT: StageCost("candidate", 155.0, 113.6, 1.0, 211),
+    Stage.SCREEN: StageCost("candidate", 668.9, 104.0, 1.0, 747),
+    Stage.FETCH: StageCost("URL", 6731.5, 73544.7, 1.0, 239),
+    Stage.DEDUPE: StageCost("image", 23.1, 40.0, 1.0, 237),
+    Stage.SELECT: StageCost("candidate", 1541.7, 537.4, 1.0, 294),
+    Stage.PACK: StageCost("sample", 472.5, 154951.4, 1.0, 376),
 }
