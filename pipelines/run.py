@@ -138,7 +138,8 @@ class Run:
             self._check_network()
         record = read_run_record(self._out)
         files = find_sources(self._workflow)
-        for path in (self._out, *(file.unit.path for file in files)):
+        near = (file.path for file in find_files(self._workflow.select.exclude_near))
+        for path in (self._out, *(file.unit.path for file in files), *self._workflow.dedupe.against, *near):
             check_path(path, self._options)
         plan = plan_run(self._workflow, self._out, files, record.retries if record is not None else {})
         if self._retry_failed:

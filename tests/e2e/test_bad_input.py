@@ -109,6 +109,20 @@ def test_an_evaluation_set_that_cannot_be_read_is_told_before_anything_is_fetche
     assert not (tmp_path / "out" / "stages").exists()
 
 
+def test_an_evaluation_set_that_workers_elsewhere_do_not_find_is_told(tmp_path, call, monkeypatch):
+    workflow, warc = tmp_path / "w.yaml", tmp_path / "a.warc"
+    warc.write_bytes(b"WARC/1.0\r\n")
+    workflow.write_text(GOOD.replace("WARC", str(warc)))
+    (tmp_path / "eval.txt").write_text("한옥의 처마\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    sets = ["--set", "select.exclude_near=[eval.txt]"]
+    assert call("plan", workflow, "--out", tmp_path / "out", *sets).code == 0
+    done = call("run", workflow, "--out", tmp_path / "out", *sets, "--", "--runner=FlinkRunner")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "eval.txt: a cluster's workers have other working directories; give s3://… or an absolute path" in done.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_workflow_says_which(tmp_path, call):
     done = call("run", tmp_path / "none.yaml", "--out", tmp_path / "out")
     assert done.code == 2
