@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import apache_beam as beam
@@ -62,21 +63,28 @@ def partitions_for(rows: int) -> int:
 
 
 class Exchange(NamedTuple):
-    """Where an exchange's files go, and how a row finds its partition: ``place(key(row), partitions)``."""
+    """Where an exchange's files go, and how a row finds its partition: ``place(key(row), partitions)``.
+
+    A part of candidates has as many rows as its archive gave, so ``load`` of them are held and written at a time.
+    """
 
     folder: str
     record: type
     key: Callable[[Any], Any]
     partitions: int
     place: Callable[[Any, int], int] = partition_of
+    load: int = ROWS_PER_PARTITION
 
     def write(self, rows: Iterable[NamedTuple], *, source: str = "") -> list[Handle]:
-        """Write ``rows`` to one exchange file; return the handles by which `group` brings each partition together."""
-        wanted = list(rows)
-        if not wanted:
-            return []
-        places = np.array([self.place(self.key(row), self.partitions) for row in wanted], np.int64)
-        table = to_table(self.record, wanted)
+        """Write ``rows`` to exchange files; return the handles by which `group` brings each partition together."""
+        left, handles = iter(rows), []
+        while load := list(islice(left, self.load)):
+            handles += self._write(load, source)
+        return handles
+
+    def _write(self, rows: list[NamedTuple], source: str) -> list[Handle]:
+        places = np.array([self.place(self.key(row), self.partitions) for row in rows], np.int64)
+        table = to_table(self.record, rows)
         width = self._stretch()
         if width == 1:
             return write_columns(self.folder, table, places, source=source)

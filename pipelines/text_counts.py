@@ -11,6 +11,7 @@ import hashlib
 import operator
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -21,13 +22,15 @@ from filters.caption import TextCounts
 from filters.caption_corpus import page_titles, site_of, template_key, text_key
 from filters.clean import clean
 from filters.page_title import title_parts, title_runs
-from pipelines.exchange import Exchange, Slice, read_slices
+from pipelines.exchange import ROWS_PER_PARTITION, Exchange, Slice, read_slices
 from pipelines.parts import AttemptPlace, Done, read_batches, read_rows, write_part
 from pipelines.unit_of_work import reported
 from schemas.records import CandidateRow
 
 Hashes = npt.NDArray[np.int64]
 
+PAIRS_AT_ONCE = 500_000
+"""Pairs written to one file: those of `ROWS_PER_PARTITION` candidates are some 200,000."""
 _ON_SITE, _ANYWHERE, _TEMPLATE, _NAME, _TITLE = "site", "text", "template", "name", "title"
 _PAGE, _LINK = 0, 1
 """What a title stands on: the page it names, and an image that links there. On both, it counts two."""
@@ -138,11 +141,9 @@ class SpreadPairs(beam.DoFn):
 
     def process(self, path: str) -> Iterator[tuple[int, Slice]]:
         """Yield the handles of one part's slices."""
-        found: set[Pair] = set()
-        for row in read_rows(path, CandidateRow):
-            if not row.reason:
-                found |= pairs_of(row)
-        yield from self._exchange.write(sorted(found))
+        rows = (row for row in read_rows(path, CandidateRow) if not row.reason)
+        while some := list(islice(rows, ROWS_PER_PARTITION)):
+            yield from self._exchange.write(sorted({pair for row in some for pair in pairs_of(row)}))
 
 
 class CountPartition(beam.DoFn):
@@ -162,7 +163,7 @@ class CountPartition(beam.DoFn):
 
 def expand(pipeline: beam.Pipeline, paths: list[str], place: AttemptPlace, partitions: int) -> beam.PCollection[Done]:
     """Wire the count: parts of candidates to parts of counts."""
-    exchange = Exchange(place.exchange, Pair, by_counted, partitions, operator.mod)
+    exchange = Exchange(place.exchange, Pair, by_counted, partitions, operator.mod, PAIRS_AT_ONCE)
     handles = pipeline | "parts" >> beam.Create(paths) | "spread" >> beam.ParDo(SpreadPairs(exchange))
     done: beam.PCollection[Done] = exchange.group(handles, "group") | "count" >> beam.ParDo(CountPartition(place))
     return done

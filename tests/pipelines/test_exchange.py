@@ -61,6 +61,13 @@ def test_rows_dealt_once_or_twice_come_to_the_same_partitions(tmp_path, monkeypa
         assert_that(met | beam.Map(told), equal_to([told(one) for one in wanted(rows, partitions)]))
 
 
+def test_rows_are_written_load_by_load(tmp_path):
+    rows = [Row(str(number), number) for number in range(31)]
+    handles = Exchange(str(tmp_path), Row, by_key, 2, load=10).write(iter(rows))
+    assert len({piece.path for _, piece in handles}) == len(list(tmp_path.iterdir())) == 4
+    assert sorted(read_slices([piece for _, piece in handles], Row)) == sorted(rows)
+
+
 def told(found):
     partition, source, rows = found
     return partition, source, sorted(rows)
