@@ -177,11 +177,13 @@ def plan_run(
         engine=screen.engine_versions(concepts.digests),
         extract=extracted,
     )
+    image = as_plain(workflow.fetch.images)
+    image.pop("processes")  # how many decode at once changes nothing
     fetched = add(
         Stage.FETCH,
         version=fetch.VERSION,
         network=network,
-        image=as_plain(workflow.fetch.images),
+        image=image,
         engine=_engine(workflow.fetch.engine),
         libraries={name: version(name) for name in ("pillow", "opencv-python-headless", "simplejpeg", "imagehash")},
         screen=screened,

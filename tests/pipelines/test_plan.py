@@ -155,6 +155,7 @@ def test_the_stages_stand_in_the_order_they_run(workflow, warc):
         ("select.takedowns.hosts", ("b.kr",), ["select", "pack"]),
         ("network.opt_out.hosts", ("b.kr",), ["select", "pack"]),
         ("dedupe.radius", 5, ["dedupe", "select", "pack"]),
+        ("fetch.processes", 1, []),
         ("fetch.max_side", 256, ["fetch", "dedupe", "select", "pack"]),
         ("fetch.engine", "img2dataset", ["fetch", "dedupe", "select", "pack"]),
         ("screen.on_unknown", "keep", AFTER_SCREEN),
