@@ -14,8 +14,9 @@ grey pictures, whole or cut to what differs from the corner's tone, correlate by
 made of), or if both come from one folder of a test suite (``hostile_images/X``, ``near_duplicates``), which are many
 versions of few pictures. ``near_duplicate_labels.tsv`` beside this file says of single pairs that our rule matched,
 looked at one by one, where this test is wrong: "same" are one picture recoloured, shaded, annotated or with something
-laid over it, "different" are mostly forms of one site, alike but for what is filled in. ``--sheet`` draws the matched
-pairs of different files, so that they can be looked at.
+laid over it. "different" are forms of one site, alike but for what is filled in, and pictures alike in all but fine
+detail: one ground with other bars or rivets on it, wheels with other spokes, another phase of the moon; and whatever is
+in doubt. ``--sheet`` draws the matched pairs of different files, so that they can be looked at.
 """
 
 from __future__ import annotations
