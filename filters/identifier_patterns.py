@@ -169,14 +169,12 @@ def _looks_like_birth(view: View, match: re.Match[str], digits: str, joined: boo
         return False
     if digits.startswith("880") and barcode_checksum(digits):  # goods made in Korea
         return False
-    return not _is_clock(digits)
+    named_file = re.match(r"\.[A-Za-z]{3}", view.text[match.end() : match.end() + 4])
+    return not (_is_clock(digits) and (view.in_url or named_file))
 
 
 def _is_clock(digits: str) -> bool:
-    """Whether 13 digits may be milliseconds since 1970, in the years 2017 to 2030; pages are full of them.
-
-    Who was born in 2015 to 2018 was given a number with its check digit, which ended in October 2020.
-    """
+    """Whether 13 digits may be milliseconds since 1970, in the years 2017 to 2030; pages are full of them."""
     return "15" <= digits[:2] <= "18"
 
 

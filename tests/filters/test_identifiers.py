@@ -146,7 +146,6 @@ def test_finds(text, kind, value):
         "2023.03.15 1234567",
         "1609301234567.jpg",
         '{"regDate":1709303234561}',
-        "var since = 1601013234562;",
         '<li data-time="1701234567895">',  # its check digit is right, as one in eleven is
         "수정 일시: 1701234567895",
         "user 550e8400-e29b-41d4-a716-446655440000",
