@@ -119,11 +119,13 @@ class _Deal(beam.DoFn):
 def _loads(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Yield ``tables`` put together until they have `_LOAD_BYTES`."""
     load: list[pa.Table] = []
+    size = 0
     for table in tables:
         load.append(table)
-        if sum(part.nbytes for part in load) >= _LOAD_BYTES:
+        size += table.nbytes
+        if size >= _LOAD_BYTES:
             yield pa.concat_tables(load)
-            load = []
+            load, size = [], 0
     if load:
         yield pa.concat_tables(load)
 

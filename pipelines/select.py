@@ -96,8 +96,7 @@ class JoinPartition(beam.DoFn):
         notes.finish()
         yield beam.pvalue.TaggedOutput("done", write_outcomes(self._place, partition, outcomes))
         hits = [near[url]._replace(cluster=clusters[url].cluster) for url in sorted(near)]
-        for handle in (*self._contenders.write(contenders), *self._hits.write(hits, source=NEAR)):
-            yield beam.pvalue.TaggedOutput("handles", handle)
+        yield from handed_on([*self._contenders.write(contenders), *self._hits.write(hits, source=NEAR)])
 
 
 class ChoosePartition(beam.DoFn):

@@ -9,21 +9,18 @@ Ends with exit code 1 if a root differs. The clusters need what ``make cluster-p
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import os
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.worker_pools import pools  # noqa: E402 - found from the checkout only
+from tests.loopback_web import served_folder  # noqa: E402 - found from the checkout only
+from tests.worker_pools import pools  # noqa: E402
 from workflows.cluster import servers  # noqa: E402
 from workflows.cluster.demo import run  # noqa: E402
 
@@ -32,31 +29,6 @@ TOOLS = Path(os.environ.get("HARUBANG_CLUSTER_PARTS") or ROOT / ".tools")
 WORKFLOW = ROOT / "workflows" / "local-site.yaml"
 TWO_WORKERS = ("--", "--direct_num_workers=2", "--direct_running_mode=multi_processing")
 ENGINES = ("embedded-2", "embedded-s3", "job-service", "flink-1.20", "spark-3")
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def served(names: list[str]) -> Iterator[list[str]]:
-    """Serve the sites and yield their addresses."""
-    web = []
-    for name in names:
-        handler = functools.partial(Quiet, directory=str(DATA / name / "site"))
-        web.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
-        threading.Thread(target=web[-1].serve_forever, daemon=True).start()
-    try:
-        yield [f"http://127.0.0.1:{server.server_port}/" for server in web]
-    finally:
-        for server in web:
-            server.shutdown()
-            server.server_close()
 
 
 def run_on(engine: str, folder: Path, settings: list[str]) -> tuple[str, float]:
@@ -93,7 +65,9 @@ def main() -> None:
     engines = ["embedded", *(name for name in (asked.split(",") if asked else ENGINES) if name != "embedded")]
     roots: dict[str, str] = {}
     first = 0.0
-    with served(names) as seeds, tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        seeds = [f"{stack.enter_context(served_folder(DATA / name / 'site'))}/" for name in names]
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         settings = [f"--set=sources.crawl.seeds={json.dumps(seeds)}"]
         for engine in engines:
             (Path(folder) / engine).mkdir()

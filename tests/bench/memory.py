@@ -10,19 +10,21 @@ does the work.
 
 import argparse
 import csv
-import http.server
 import itertools
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.loopback_web import served_folder  # noqa: E402 - found from the checkout only
 
 SIZES = (4_500, 18_000)
 EVERY_SECONDS = 0.5
@@ -42,15 +44,6 @@ SCENES = [
     "장날 어귀",
 ]
 ENDS = ["의 고즈넉한 풍경", "을 찾은 사람들", "이 보이는 골목", "과 오래된 돌계단"]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Keeps connections open and says nothing."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        """Say nothing."""
 
 
 def pictures(folder, number=200):
@@ -141,7 +134,7 @@ def measure(images, workers, base, folder):
             list(map(str, command)),
             stdout=said,
             stderr=said,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
     peaks = watch(run, out)
     if run.returncode:
@@ -159,11 +152,8 @@ def main():
         folder = Path(name)
         (folder / "web").mkdir()
         pictures(folder / "web")
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder / "web")))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        base = f"http://127.0.0.1:{server.server_port}"
-        small, large = (measure(size, said.workers, base, folder) for size in said.sizes)
-        server.shutdown()
+        with served_folder(folder / "web") as base:
+            small, large = (measure(size, said.workers, base, folder) for size in said.sizes)
     print(f"{'stage':<8} {'process':<12}" + "".join(f"{size:>12} rows" for size in said.sizes) + f"{'ratio':>8}")
     for stage, kind in (key for key in small[0] if key[0] and key in large[0]):
         few, many = small[0][stage, kind], large[0][stage, kind]
