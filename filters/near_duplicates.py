@@ -3,11 +3,11 @@
 The rule. An image has two *views*: the whole picture, and the picture without its plain margins (the same, if it has
 none). Two images are *equal* if their bytes are. They are *near* if a view of the one and a view of the other are at
 most ``radius`` bits apart by 64-bit pHash and at most ``verify_radius`` by 256-bit pHash. Equal and near are joined
-transitively; then the best image of each component takes the members at most ``max_spread`` bits of the 256 from itself
-(of their closest views), the best of the rest takes its own, and so on. So no image is dropped for one that it does not
-resemble, however long the chain between them. Two screenshots must be at most ``screenshot_bits`` apart by both hashes
-together: forms of one site are alike but for what is filled in. A view too plain for its pHash to mean anything does
-not count, and an image without another is matched by its bytes alone.
+transitively; then the best image of each component takes the members of which the closest view is at most
+``max_spread`` bits of the 256 from one of its own, and whose tones agree there to ``agreement`` at least
+(`filters.tones`); the best of the rest takes its own, and so on. So no image is dropped for one that it does not
+resemble, however long the chain between them. A view too plain for its pHash to mean anything does not count, and an
+image without another is matched by its bytes alone.
 
 Every step works on columns and may run on a part of the data: `views` on any rows, `follow_leaders` on whole groups of
 equal pHash, `filters.hamming.pairs_in_bucket` and `confirmed` on one bucket, `filters.union_find` on any split
@@ -22,7 +22,7 @@ had the released ones been part of the run and had the first pick.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -31,6 +31,8 @@ import numpy.typing as npt
 
 from filters.hamming import BITS, Hashes, Pairs, Rows, distances, near_pairs
 from filters.sorted_ids import Ids
+from filters.tones import Tones
+from filters.tones import agreement as agreement_of
 from filters.union_find import add_edges, empty, labels
 
 UNIQUE: Final = "unique"
@@ -47,9 +49,9 @@ EVIDENCE: Final = {
 """Which hash proposed and which confirmed each kind of match. (A `NEAR` member whose own pair with the representative
 is beyond ``radius`` was proposed by the chain between them.)"""
 
-SCREENSHOT_SHARE: Final = 0.2
-SCREENSHOT_COLOURS: Final = 60
-"""Least share of straight edges on flat ground, and most colours, of what `screenshots` calls one."""
+_AGREEMENT_DIGITS: Final = 4
+_TONES_AT_ONCE: Final = 4096
+"""Pairs whose tones are compared at a time, in some 100 MB."""
 
 MAX_LEADERS: Final = 64
 """Leaders that one group may have before its remaining members are left alone (kept apart, never matched by accident).
@@ -65,12 +67,12 @@ class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     radius: int = 6
     """Bits of 64 between pHashes that propose a pair; 0 to 16."""
-    verify_radius: int = 24
+    verify_radius: int = 32
     """Bits of 256 between longer pHashes that confirm it; 0 to 256."""
-    max_spread: int = 28
+    max_spread: int = 36
     """Bits of 256 between a member and its cluster's representative; ``verify_radius`` to 256."""
-    screenshot_bits: int = 12
-    """Bits of 64 and of 256 together between the two where both are screenshots (see `screenshots`); 0 to 320."""
+    agreement: float = 0.9
+    """How well the tones of a member and its cluster's representative agree at least; -1, which all do, to 1."""
     min_clear_bits: int = 32
     """pHash bits, of 64, that must be clear (see `filters.perceptual`) to be matched by more than bytes."""
 
@@ -79,11 +81,12 @@ class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
             ("radius", self.radius, 0, 16),
             ("verify_radius", self.verify_radius, 0, 256),
             ("max_spread", self.max_spread, self.verify_radius, 256),
-            ("screenshot_bits", self.screenshot_bits, 0, 320),
             ("min_clear_bits", self.min_clear_bits, 0, 64),
         ):
             if not low <= value <= high:
                 raise ValueError(f"{name} is {value}: expected {low} to {high} bits")
+        if not -1 <= self.agreement <= 1:
+            raise ValueError(f"agreement is {self.agreement}: expected -1 to 1")
 
 
 class Images(NamedTuple):
@@ -102,8 +105,8 @@ class Images(NamedTuple):
     """Shape (rows, views)."""
     pixels: npt.NDArray[np.int64]
     """Width times height of the original."""
-    screenshot: npt.NDArray[np.bool_]
-    """What `screenshots` says of it."""
+    tones: Tones
+    """Shape (rows, views, `filters.tones.BYTES`)."""
 
 
 class Views(NamedTuple):
@@ -119,8 +122,8 @@ class Clusters(NamedTuple):
     """Columns, one row per row of the `Images` asked about.
 
     ``representative`` is the id of the cluster's representative, whose content hash names the cluster. ``distance`` (of
-    64 bits) and ``verify_distance`` (of 256) are those of the closest views. ``match`` is `UNIQUE`, `EXACT`, `NEAR` or
-    `TRIMMED`; ``size`` counts rows.
+    64 bits), ``verify_distance`` (of 256) and ``agreement`` (of tones, four digits) are those of the closest views.
+    ``match`` is `UNIQUE`, `EXACT`, `NEAR` or `TRIMMED`; ``size`` counts rows.
     """
 
     representative: Ids
@@ -128,15 +131,19 @@ class Clusters(NamedTuple):
     verify_distance: npt.NDArray[np.int64]
     match: npt.NDArray[np.str_]
     size: npt.NDArray[np.int64]
+    agreement: npt.NDArray[np.float64]
 
 
-def screenshots(screenshot_share: npt.NDArray[np.float64], colours: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Return which images are screenshots, forms or diagrams, by two scores of `filters.image`; NaN is not known.
+class Closest(NamedTuple):
+    """Columns, one row per pair of images: what is between their closest views, and whether those are whole.
 
-    Measured by tests/bench/near_duplicate_quality.py: of what 24 bits of 256 confirm wrongly among 3,443 pictures, five
-    sixths are pairs of such. No photograph of them is one.
+    ``view`` numbers the pair of views: that of the one image times their count, and that of the other.
     """
-    return (screenshot_share >= SCREENSHOT_SHARE) & (colours <= SCREENSHOT_COLOURS)
+
+    view: Rows
+    distance: npt.NDArray[np.int64]
+    verify_distance: npt.NDArray[np.int64]
+    whole: npt.NDArray[np.bool_]
 
 
 def content_ids(sha256s: Sequence[str]) -> Ids:
@@ -235,9 +242,11 @@ def follow_leaders(
     rows = np.lexsort((seen.ids, seen.phash))
     leader, led = np.empty(rows.size, np.int64), np.empty(rows.size, np.bool_)
     before = None if led_before is None else led_before[rows]
-    leader[rows], led[rows] = _led(
-        rows, seen.phash[rows], seen.phash256[:, None], rules.verify_radius, led_before=before
-    )
+
+    def near(a: Rows, b: Rows) -> npt.NDArray[np.bool_]:
+        return distances(seen.phash256[a], seen.phash256[b]) <= rules.verify_radius
+
+    leader[rows], led[rows] = _led(rows, seen.phash[rows], near, led_before=before)
     return leader, (leader == np.arange(leader.size)) & led
 
 
@@ -274,16 +283,21 @@ def representatives(
     """Return each row's representative, for distinct contents with every member of each component among them.
 
     ``roots`` names each row's component. The representative has the most pixels, then the smallest id; members beyond
-    ``max_spread`` of it, or of a screenshot beyond ``screenshot_bits``, form clusters of their own in the same way.
-    Rows that are ``released`` represent themselves, and are asked before the others in the same order.
+    ``max_spread`` of it, or whose tones do not agree with its, form clusters of their own in the same way. Rows that
+    are ``released`` represent themselves, and are asked before the others in the same order.
     """
     fixed = np.zeros(images.ids.size, np.bool_) if released is None else released
     rows = np.lexsort((images.ids, -images.pixels, ~fixed, roots))
     chosen = np.empty(rows.size, np.int64)
-    clear = _clear(images, rules)
-    both = np.concatenate([clear.phash[:, :, None], clear.phash256], axis=2)
-    strict = Strict(images.screenshot, both, rules.screenshot_bits)
-    chosen[rows], _ = _led(rows, roots[rows], clear.phash256, rules.max_spread, fixed, strict=strict)
+
+    def near(a: Rows, b: Rows) -> npt.NDArray[np.bool_]:
+        found = closest(images, a, b, rules)
+        follows = found.verify_distance <= rules.max_spread
+        asked = np.flatnonzero(follows & (a != b))
+        follows[asked] = agreements(images, a[asked], b[asked], found.view[asked], rules) >= rules.agreement
+        return follows
+
+    chosen[rows], _ = _led(rows, roots[rows], near, fixed)
     return chosen
 
 
@@ -317,69 +331,80 @@ def explain(
     contents = _rows(images, first)
     chosen = representatives(contents, roots[first], rules, None if released is None else released[first])
     sizes = np.bincount(chosen, weights=copies, minlength=ids.size).astype(np.int64)[chosen]
-    same = chosen == np.arange(ids.size)
-    apart, verified, whole = closest(contents, np.arange(ids.size), chosen, rules)
-    match = np.where(sizes == 1, UNIQUE, np.where(same, EXACT, np.where(whole, NEAR, TRIMMED)))
-    return Clusters(ids[chosen][inverse], apart[inverse], verified[inverse], match[inverse], sizes[inverse])
+    every = np.arange(ids.size)
+    same = chosen == every
+    found = closest(contents, every, chosen, rules)
+    agreed = np.ones(ids.size)
+    others = np.flatnonzero(~same)
+    agreed[others] = agreements(contents, others, chosen[others], found.view[others], rules).round(_AGREEMENT_DIGITS)
+    match = np.where(sizes == 1, UNIQUE, np.where(same, EXACT, np.where(found.whole, NEAR, TRIMMED)))
+    return Clusters(
+        ids[chosen][inverse],
+        found.distance[inverse],
+        found.verify_distance[inverse],
+        match[inverse],
+        sizes[inverse],
+        agreed[inverse],
+    )
 
 
-def closest(images: Images, a: Rows, b: Rows, rules: DuplicateRules) -> tuple[Rows, Rows, npt.NDArray[np.bool_]]:
-    """Return how far apart the closest views of row ``a[i]`` and row ``b[i]`` are, and whether those are whole.
+def closest(images: Images, a: Rows, b: Rows, rules: DuplicateRules) -> Closest:
+    """Return how far apart the closest views of row ``a[i]`` and row ``b[i]`` are.
 
-    The distances are of 64 and of 256 bits. Closest are the fewest of the 256, then of the 64, then the whole pictures.
+    Closest are the fewest of the 256 bits, then of the 64, then the whole pictures.
     """
-    clear = _clear(images, rules)
-    count = images.phash.shape[1]
-    apart = np.stack([distances(clear.phash[a, i], clear.phash[b, j]) for i in range(count) for j in range(count)], 1)
-    verified = _between(clear.phash256, a, b)
+    clear = _clear_views(images, rules)
+    count = range(clear.shape[1])
+    short, longer = [], []
+    for i in count:
+        for j in count:
+            one, other = clear[a, i], clear[b, j]
+            short.append(distances(images.phash[a, one], images.phash[b, other]))
+            longer.append(distances(images.phash256[a, one], images.phash256[b, other]))
+    apart, verified = np.stack(short, axis=1), np.stack(longer, axis=1)
     best = np.argmin(verified * (BITS + 1) + apart, axis=1)
     at = np.arange(a.size), best
     whole = (best == 0) & (images.clear_bits[a, 0] >= rules.min_clear_bits)
     whole &= images.clear_bits[b, 0] >= rules.min_clear_bits
-    return apart[at], verified[at], whole
+    return Closest(best, apart[at], verified[at], whole)
 
 
-def _clear(images: Images, rules: DuplicateRules) -> Images:
-    """Return ``images`` with a clear view in the place of each plain one, where the image has one."""
+def agreements(images: Images, a: Rows, b: Rows, view: Rows, rules: DuplicateRules) -> npt.NDArray[np.float64]:
+    """Return how well the tones of row ``a[i]`` and row ``b[i]`` agree in the pair of views that `closest` named."""
+    clear = _clear_views(images, rules)
+    one, other = divmod(view, clear.shape[1])
+    found = np.empty(a.size)
+    for start in range(0, a.size, _TONES_AT_ONCE):
+        some = slice(start, start + _TONES_AT_ONCE)
+        left, right = a[some], b[some]
+        mine, theirs = images.tones[left, clear[left, one[some]]], images.tones[right, clear[right, other[some]]]
+        found[some] = agreement_of(mine, theirs)
+    return found
+
+
+def _clear_views(images: Images, rules: DuplicateRules) -> Rows:
+    """Return the number of each view, or of the first clear one in the place of a plain one: shape (rows, views)."""
     plain = images.clear_bits < rules.min_clear_bits
-    view = np.where(plain, np.argmin(plain, axis=1)[:, None], np.arange(plain.shape[1]))
-    rows = np.arange(plain.shape[0])[:, None]
-    return images._replace(phash=images.phash[rows, view], phash256=images.phash256[rows, view])
-
-
-def _between(words: Hashes, a: Rows, b: Rows) -> Rows:
-    """Return the bits between each view of row ``a[i]`` and each of row ``b[i]``: shape (rows, views * views)."""
-    count = range(words.shape[1])
-    return np.stack([distances(words[a, i], words[b, j]) for i in count for j in count], axis=1)
+    return np.where(plain, np.argmin(plain, axis=1)[:, None], np.arange(plain.shape[1]))
 
 
 def _rows(images: Images, rows: Rows) -> Images:
-    ids, phash, longer, clear, pixels, screenshot = images
-    return Images(ids[rows], phash[rows], longer[rows], clear[rows], pixels[rows], screenshot[rows])
-
-
-class Strict(NamedTuple):
-    """A second limit of `_led`, in bits of ``words``, for pairs of rows that are ``marked``."""
-
-    marked: npt.NDArray[np.bool_]
-    words: Hashes
-    limit: int
+    ids, phash, longer, clear, pixels, tones = images
+    return Images(ids[rows], phash[rows], longer[rows], clear[rows], pixels[rows], tones[rows])
 
 
 def _led(
     rows: Rows,
     groups: npt.NDArray[np.generic],
-    words: Hashes,
-    limit: int,
+    near: Callable[[Rows, Rows], npt.NDArray[np.bool_]],
     fixed: npt.NDArray[np.bool_] | None = None,
     led_before: Rows | None = None,
-    strict: Strict | None = None,
 ) -> tuple[Rows, npt.NDArray[np.bool_]]:
     """Return (leader row, whether it was given one) for ``rows`` sorted by group and then by precedence.
 
-    In each round the first row left of each group leads, and the rows of its group within ``limit`` bits of it follow,
-    but for those that are ``fixed``, which lead only. After `MAX_LEADERS` rounds, less ``led_before``, the rows left
-    lead only themselves. Two rows that ``strict`` marks must be within its limit too.
+    In each round the first row left of each group leads, and the rows of its group that are ``near`` it follow, but for
+    those that are ``fixed``, which lead only. After `MAX_LEADERS` rounds, less ``led_before``, the rows left lead only
+    themselves.
     """
     leader, led = rows.copy(), np.zeros(rows.size, np.bool_)
     left = np.arange(rows.size)
@@ -390,11 +415,7 @@ def _led(
             break
         starts = np.flatnonzero(np.r_[True, groups[left[1:]] != groups[left[:-1]]])
         front = np.repeat(left[starts], np.diff(np.r_[starts, left.size]))
-        follows = _between(words, rows[left], rows[front]).min(axis=1) <= limit
-        if strict is not None:
-            held = np.flatnonzero(follows & strict.marked[rows[left]] & strict.marked[rows[front]])
-            bits = _between(strict.words, rows[left[held]], rows[front[held]]).min(axis=1)
-            follows[held] = bits <= strict.limit
+        follows = near(rows[left], rows[front])
         if fixed is not None:
             follows &= ~fixed[rows[left]] | (left == front)
         taken = left[follows]

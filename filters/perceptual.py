@@ -16,6 +16,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from filters.tones import tones
+
 Pixels = NDArray[np.uint8]
 Matrix = NDArray[np.float32]
 
@@ -104,11 +106,15 @@ def _cosines(side: int) -> NDArray[np.float64]:
     return cosines
 
 
-def _lowest(lines: Matrix, side: int) -> NDArray[np.float64]:
-    """Return the lowest frequencies of a picture (height × width) shrunk to ``side`` × ``side``."""
-    square = _narrowed(_narrowed(lines, side).T, side).T.astype(np.float64)
-    cosines = _cosines(side)
-    low: NDArray[np.float64] = np.round(cosines @ square @ cosines.T, _NOISE_DIGITS)
+def _square(lines: Matrix, side: int) -> Matrix:
+    """Return a picture (height × width) shrunk to ``side`` × ``side``: whole numbers from 0 to 255."""
+    return _narrowed(_narrowed(lines, side).T, side).T
+
+
+def _lowest(square: Matrix) -> NDArray[np.float64]:
+    """Return the lowest frequencies of a picture shrunk to a square."""
+    cosines = _cosines(len(square))
+    low: NDArray[np.float64] = np.round(cosines @ square.astype(np.float64) @ cosines.T, _NOISE_DIGITS)
     return low
 
 
@@ -134,13 +140,15 @@ class PerceptualHashes(NamedTuple):
     """The hashes as imagehash prints them (16, 64 and 16 hex digits), and how many phash bits are more than noise.
 
     A blank or finely textured picture, or one whose halves mirror each other, has coefficients at the median itself;
-    their bits turn with the least change, and pictures that share nothing agree in them by accident.
+    their bits turn with the least change, and pictures that share nothing agree in them by accident. ``tones`` are
+    those of `filters.tones`.
     """
 
     phash: str
     phash256: str
     dhash: str
     clear_bits: int
+    tones: bytes
 
 
 class Content(NamedTuple):
@@ -181,13 +189,15 @@ def _run(low: NDArray[np.int16], high: NDArray[np.int16]) -> int:
 def perceptual_hashes(luma: Pixels) -> PerceptualHashes:
     """Return the hashes of a height × width grey picture."""
     lines = luma.astype(np.float32)
-    low, low256 = _lowest(lines, _PHASH_SIDE), _lowest(lines, _PHASH256_SIDE)
+    square = _square(lines, _PHASH256_SIDE)
+    low, low256 = _lowest(_square(lines, _PHASH_SIDE)), _lowest(square)
     columns = _narrowed(_narrowed(lines, _DHASH_WIDTH).T, _DHASH_HEIGHT)
     return PerceptualHashes(
         phash=_hex(low > _median(low)),
         phash256=_hex(low256 > _median(low256)),
         dhash=_hex((columns[1:] > columns[:-1]).T),
         clear_bits=_clear(low),
+        tones=tones(square),
     )
 
 

@@ -38,6 +38,7 @@ def cluster_table(table: pa.Table, found: Clusters, released: pa.Table) -> pa.Ta
         confirmed,
         *(pa.array(column[: table.num_rows]) for column in numbers),
         *(pc.fill_null(twins[name], "") for name in TWIN_COLUMNS),
+        pa.array(found.agreement[: table.num_rows]),
     ]
     return pa.table(columns, schema=arrow_schema(ClusterRow)).sort_by("image_url")
 

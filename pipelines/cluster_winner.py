@@ -129,7 +129,7 @@ def _lost(loser: Contender, winner: Contender, winner_id: str, rules: DuplicateR
         detail += f"; {seat.match} in cluster {seat.cluster[:12]}"
         if seat.match == "near":
             detail += f" by {seat.proposed_by} and {seat.confirmed_by}: {seat.distance} and {seat.verify_distance} bits"
-            detail += f" from {seat.representative_url or seat.released_in}"
+            detail += f" from {seat.representative_url or seat.released_in}, tones agree to {seat.agreement}"
     return outcome_row(loser.screened, Stage.DEDUPE, reason, detail, verdicts=loser.verdicts, winner_id=winner_id)
 
 

@@ -76,5 +76,7 @@ class Decoded(NamedTuple):
     trimmed_phash: str = ""
     trimmed_phash256: str = ""
     trimmed_clear_bits: int = 0
+    tones: bytes = b""
+    trimmed_tones: bytes = b""
     scores: list[Score] = []  # noqa: RUF012  # never changed in place
     consent: list[Consent] = []  # noqa: RUF012  # the same

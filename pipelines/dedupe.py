@@ -39,6 +39,7 @@ from pipelines.hash_columns import (
     spread,
     view_table,
     views_of,
+    without_tones,
     write_edges,
     write_table,
 )
@@ -63,7 +64,7 @@ from pipelines.stage import Attempt, merge_done, outcome_tallies
 from pipelines.unit_of_work import reported
 from schemas.reasons import NO_REASON, Outcome
 
-VERSION = 6
+VERSION = 7
 """Grows with every change of what this stage matches or writes."""
 LABELS = "labels"
 
@@ -120,11 +121,12 @@ class SpreadComponents(beam.DoFn):
 
     def process(self, path: str) -> Iterator[Handle]:
         """Yield the handles of one part's slices."""
-        table = hash_table(path)
+        table = hash_table(path, tones=True)
         if table.num_rows == 0:
             return
-        roots = self._labels.of(table["id"].to_numpy())
-        table = table.append_column("root", pa.array(roots))
+        ids = table["id"].to_numpy()
+        roots, (tied, _) = self._labels.of(ids), self._labels.known(ids)
+        table = without_tones(table, ~tied).append_column("root", pa.array(roots))
         yield from write_columns(self._place.exchange, table, spread(roots, self._partitions))
 
 

@@ -37,7 +37,7 @@ from schemas.identity import sha256_hex
 from schemas.reasons import NO_REASON, Outcome, Reason
 from schemas.records import Consent, ImageRow
 
-VERSION = 8
+VERSION = 9
 """Grows with every change of what this stage records or stores."""
 
 HOSTS_PER_CONNECTION = 4

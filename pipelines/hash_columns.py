@@ -12,8 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from filters.near_duplicates import Images, Views, first_bits, hash_words, screenshots
+from filters.hamming import Rows
+from filters.near_duplicates import Images, Views, first_bits, hash_words
 from filters.sorted_ids import Ids
+from filters.tones import BYTES as TONES_BYTES
+from filters.tones import Tones
 from pipelines import storage
 from pipelines.exchange import Handle, write_columns
 from pipelines.parts import AttemptPlace, Part, read_batches
@@ -21,7 +24,9 @@ from schemas.reasons import Outcome
 
 _HASHES: Final = ["phash", "phash256", "clear_bits"]
 _VIEWS: Final = ["", "trimmed_"]
-_READ: Final = ["image_url", "raw_sha256", "original_width", "original_height", "outcome", "scores"]
+_READ: Final = ["image_url", "raw_sha256", "original_width", "original_height", "outcome"]
+_TONES: Final = [f"{view}tones" for view in _VIEWS]
+_VIEWED: Final = [view + name for view in _VIEWS for name in _HASHES]
 _ROWS_PER_GROUP: Final = 100_000
 
 _WORDS: Final = [f"word{n}" for n in range(4)]
@@ -34,20 +39,24 @@ IMAGE_COLUMNS: Final = [
     "raw_sha256",
     *(f"{view}{name}" for view in _VIEWS for name in ("phash", *_WORDS, "clear_bits")),
     "pixels",
-    "screenshot",
+    *_TONES,
 ]
-"""What is known of an image's bytes; `hash_table` has its URL before them, `sample_table` the sample's key after."""
+"""What is known of an image's bytes; `hash_table` has its URL before them, `sample_table` the sample's key after.
+
+Trimmed tones are empty where the trimmed view is the whole picture; tones are, too, where they are not needed.
+"""
 
 
-def hash_table(path: str) -> pa.Table:
-    """Return the columns of one part of images: URL, content id, each view's hashes in words, clear bits, pixels."""
+def hash_table(path: str, *, tones: bool = False) -> pa.Table:
+    """Return the columns of one part of images: URL, content id, each view's hashes in words, clear bits, pixels.
+
+    Of its tones only where asked: they are the most of it.
+    """
     tables = []
-    for batch in read_batches(path, _READ + [view + name for view in _VIEWS for name in _HASHES]):
+    for batch in read_batches(path, _READ + _VIEWED + _TONES * tones):
         rows = pa.Table.from_batches([batch])
         rows = rows.filter(pc.equal(rows["outcome"], Outcome.KEEP.value))
         rows = rows.append_column("pixels", pc.multiply(rows["original_width"], rows["original_height"]))
-        shares = (_scores(rows["scores"].combine_chunks(), name) for name in ("screenshot_share", "colours"))
-        rows = rows.append_column("screenshot", pa.array(screenshots(*shares)))
         tables.append(pa.table({"image_url": rows["image_url"], **_image_columns(rows)}))
     return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.int64())})
 
@@ -62,15 +71,6 @@ def sample_table(path: str) -> pa.Table:
     return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.int64())})
 
 
-def _scores(lists: pa.Array, name: str) -> npt.NDArray[np.float64]:
-    """Return the score ``name`` of each row of a column of lists of `schemas.records.Score`; NaN where it is not."""
-    flat = pc.list_flatten(lists)
-    mine = pc.equal(pc.struct_field(flat, "name"), name).to_numpy(zero_copy_only=False)
-    found = np.full(len(lists), np.nan)
-    found[pc.list_parent_indices(lists).to_numpy()[mine]] = pc.struct_field(flat, "value").to_numpy()[mine]
-    return found
-
-
 def _image_columns(rows: pa.Table) -> dict[str, Any]:
     trimmed = pc.not_equal(rows["trimmed_phash"], "")
     for name in _HASHES:  # an image without margins is its own trimmed view
@@ -81,7 +81,7 @@ def _image_columns(rows: pa.Table) -> dict[str, Any]:
         "raw_sha256": rows["raw_sha256"],
         **{name: column for view in _VIEWS for name, column in _view_columns(rows, view)},
         "pixels": rows["pixels"],
-        "screenshot": rows["screenshot"],
+        **{name: rows[name] for name in _TONES if name in rows.column_names},
     }
 
 
@@ -106,7 +106,7 @@ def _words(column: pa.ChunkedArray, bits: int) -> npt.NDArray[np.uint64]:
 
 
 def images_of(table: pa.Table) -> Images:
-    """Return the columns that the matching rules work on."""
+    """Return the columns that the matching rules work on; without tones in ``table`` all agree."""
 
     def stacked(names: list[str]) -> Any:
         return np.stack([table[name].to_numpy() for name in names], axis=1)
@@ -117,8 +117,25 @@ def images_of(table: pa.Table) -> Images:
         stacked([f"{view}word{n}" for view in _VIEWS for n in range(4)]).reshape(-1, len(_VIEWS), 4),
         stacked([f"{view}clear_bits" for view in _VIEWS]),
         table["pixels"].to_numpy(),
-        table["screenshot"].to_numpy(),
+        _tones_of(table),
     )
+
+
+def _tones_of(table: pa.Table) -> Tones:
+    """Return the tones of each row's views: shape (rows, views, `TONES_BYTES`)."""
+    found = np.zeros(TONES_BYTES, np.uint8)
+    if _TONES[0] not in table.column_names:
+        return np.broadcast_to(found, (table.num_rows, len(_VIEWS), TONES_BYTES))
+    found = np.zeros((table.num_rows, len(_VIEWS), TONES_BYTES), np.uint8)
+    for view, name in enumerate(_TONES):
+        start = 0
+        for chunk in table[name].chunks:
+            rows = slice(start, start + len(chunk))
+            known = pc.equal(pc.binary_length(chunk), TONES_BYTES).to_numpy(zero_copy_only=False)
+            told = np.frombuffer(b"".join(chunk.filter(pa.array(known)).to_pylist()), np.uint8)
+            found[rows, view:][known] = told.reshape(-1, 1, TONES_BYTES)
+            start += len(chunk)
+    return found
 
 
 def view_table(seen: Views, *, phash: str = "phash") -> pa.Table:
@@ -150,6 +167,14 @@ def with_repeats(table: pa.Table) -> pa.Table:
     return table
 
 
+def without_tones(table: pa.Table, rows: npt.NDArray[np.bool_]) -> pa.Table:
+    """Return ``table`` with empty tones in the given rows: what is compared with nothing needs none."""
+    for name in _TONES:
+        kept = pc.if_else(pa.array(rows), pa.scalar(b"", table[name].type), table[name])
+        table = table.set_column(table.column_names.index(name), name, kept)
+    return table
+
+
 def spread(values: npt.NDArray[np.uint64] | Ids, partitions: int) -> Ids:
     """Return the partition of each value: equal values meet, and close ones are spread."""
     mixed = values.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing (Knuth, TAOCP 3, 6.4)
@@ -166,6 +191,20 @@ def read_table(path: str, columns: list[str]) -> pa.Table:
     """Return columns of a Parquet file."""
     with storage.open_to_read(path) as file:
         return pq.read_table(file, columns=columns)
+
+
+def read_taken(path: str, columns: list[str], rows: Rows) -> pa.Table:
+    """Return columns of the given rows, ascending, of a Parquet file, one row group in memory at a time."""
+    taken, start = [], 0
+    with storage.open_to_read(path) as file:
+        parquet = pq.ParquetFile(file)
+        for group in range(parquet.num_row_groups):
+            end = start + parquet.metadata.row_group(group).num_rows
+            here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, end)] - start
+            if here.size > 0:
+                taken.append(parquet.read_row_group(group, columns).take(here))
+            start = end
+    return pa.concat_tables(taken)
 
 
 def write_table(place: AttemptPlace, name: str, partition: int, table: pa.Table) -> Part:

@@ -33,7 +33,7 @@ from pipelines.parts import Part
 from pipelines.stage import Committed
 
 KEY: Final = "dedupe.against"
-VERSION: Final = 5
+VERSION: Final = 6
 """Grows with every change of what the files hold or how images are hashed: releases of another are refused."""
 IMAGES: Final = "hashed"
 BANDS: Final = "bands"

@@ -57,6 +57,8 @@ def image_row(fetched: Fetched, decoded: Decoded | None) -> ImageRow:
         trimmed_phash=made.trimmed_phash,
         trimmed_phash256=made.trimmed_phash256,
         trimmed_clear_bits=made.trimmed_clear_bits,
+        tones=made.tones,
+        trimmed_tones=made.trimmed_tones,
         scores=list(made.scores),
         staging="",
         staging_offset=0,

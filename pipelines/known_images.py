@@ -48,7 +48,7 @@ _READ: Final = ["outcome", "raw_sha256", "staging", "staging_offset", "staging_l
 _KEYS: Final = ["first", "second"]
 _PLACES: Final = ["tar", "block", "length"]
 _FACTS_BYTES: Final = 4096
-"""How far behind a picture its facts are looked for; they take about 1 kB."""
+"""How far behind a picture its facts are looked for; they take about 2 kB."""
 _FACTS: Final = msgspec.msgpack.Decoder(Decoded)
 _CHUNK: Final = 1 << 20
 

@@ -131,6 +131,7 @@ def decide(
 
 def released_twin(cluster: ClusterRow) -> str:
     """Return which release has a cluster's picture: the sample there, and how far the image is from its cluster's."""
-    apart = f"{cluster.distance} of 64 and {cluster.verify_distance} of 256 bits from"
+    bits = f"{cluster.distance} of 64 and {cluster.verify_distance} of 256 bits"
+    apart = f"{bits} (tones agree to {cluster.agreement}) from"
     how = "the bytes of" if cluster.match == EXACT else apart
     return f"{cluster.released_in}: sample {cluster.released_key}; {how} image {cluster.cluster}"

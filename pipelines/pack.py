@@ -26,7 +26,7 @@ from schemas.arrow import from_table
 from schemas.reasons import NO_REASON, Outcome
 from schemas.records import LineageRow, SelectedRow
 
-VERSION = 5
+VERSION = 6
 """Grows with every change of what is written."""
 
 _ROW_GROUP = 100  # images in memory at a time; also what a reader of one row loads

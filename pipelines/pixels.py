@@ -117,6 +117,8 @@ def _stored(data: bytes, kind: str, raw_sha256: str, settings: ImageSettings) ->
         trimmed_phash=trimmed.phash if trimmed else "",
         trimmed_phash256=trimmed.phash256 if trimmed else "",
         trimmed_clear_bits=trimmed.clear_bits if trimmed else 0,
+        tones=hashes.tones,
+        trimmed_tones=trimmed.tones if trimmed else b"",
         scores=measure(pixels, luma, raw_bytes=len(data), original=original),
     )
 

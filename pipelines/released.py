@@ -23,6 +23,7 @@ from pipelines.hash_columns import (
     IMAGE_COLUMNS,
     TURNED,
     read_table,
+    read_taken,
     spread,
     view_table,
     views_of,
@@ -223,12 +224,12 @@ class SpreadReleased(beam.DoFn):
     def process(self, element: tuple[int, str]) -> Iterator[Handle]:
         """Yield the handles of one file of images."""
         number, path = element
-        table = read_table(path, [*IMAGE_COLUMNS, KEY_COLUMN])
-        joined, rows = self._labels.known(~table["id"].to_numpy())
+        joined, rows = self._labels.known(~read_table(path, ["id"])["id"].to_numpy())
         wanted = np.flatnonzero(joined)
         if wanted.size == 0:
             return
-        table, roots = with_repeats(table.take(wanted)), self._labels.roots[rows[wanted]]
+        table = with_repeats(read_taken(path, [*IMAGE_COLUMNS, KEY_COLUMN], wanted))
+        roots = self._labels.roots[rows[wanted]]
         columns = {name: table[name] for name in IMAGE_COLUMNS} | {
             "root": roots,
             "released_in": pa.array([self._releases[number].label] * wanted.size, pa.string()),

@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-import numpy as np
-
-from filters.image import score_of
-from filters.near_duplicates import EXACT, NEAR, DuplicateRules, View, closest_bits, screenshots
+from filters.near_duplicates import EXACT, NEAR, DuplicateRules, View, closest_bits
 from schemas.identity import canonical_json
 from schemas.records import Contender, ImageHashes, ImageRow, LineageRow, SelectedRow
 
@@ -65,19 +62,13 @@ def selected_row(
             trimmed_phash256=image.trimmed_phash256,
             trimmed_clear_bits=image.trimmed_clear_bits,
             pixels=image.original_width * image.original_height,
-            screenshot=is_screenshot(image),
+            tones=image.tones,
+            trimmed_tones=image.trimmed_tones,
         ),
         staging=image.staging,
         staging_offset=image.staging_offset,
         staging_length=image.staging_length,
     )
-
-
-def is_screenshot(image: ImageRow) -> bool:
-    """Return what `filters.near_duplicates.screenshots` says of an image; False where it was not measured."""
-    known = (score_of(image, name) for name in ("screenshot_share", "colours"))
-    shares = (np.array([np.nan if value is None else value]) for value in known)
-    return bool(screenshots(*shares)[0])
 
 
 def _metadata(

@@ -45,7 +45,7 @@ from schemas.records import (
     SelectedRow,
 )
 
-VERSION = 9
+VERSION = 10
 """Grows with every change of what this stage decides or writes, beyond its filters' own versions."""
 
 

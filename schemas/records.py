@@ -117,8 +117,8 @@ class ImageRow(NamedTuple):
 
     ``staging_offset`` and ``staging_length`` are bytes of the stored JPEG inside the staging tar. Hashes are hex of 64
     bits (``phash256``: of 256), most significant bit first, as `imagehash` prints them. ``clear_bits`` is how many
-    bits of the pHash are more than noise, 0 to 64. The ``trimmed`` ones are of the picture without its plain margins,
-    and empty and 0 where it has none.
+    bits of the pHash are more than noise, 0 to 64, and ``tones`` are those of `filters.tones`. The ``trimmed`` ones
+    are of the picture without its plain margins, and empty and 0 where it has none.
     """
 
     image_url: str
@@ -153,6 +153,8 @@ class ImageRow(NamedTuple):
     staging: str
     staging_offset: int
     staging_length: int
+    tones: bytes = b""
+    trimmed_tones: bytes = b""
 
 
 class Score(NamedTuple):
@@ -167,9 +169,10 @@ class ClusterRow(NamedTuple):
 
     ``cluster`` is the sha256 of the representative's bytes. ``match`` is unique, exact or near; ``proposed_by`` and
     ``confirmed_by`` name the hashes that said so. ``distance`` (of 64 bits) and ``verify_distance`` (of 256) are to the
-    representative. ``size`` counts the images of the cluster. Where an earlier release has the representative,
-    ``released_in`` names the release (its name and the first 8 digits of its root), ``released_key`` the sample whose
-    picture it is, and ``representative_url`` is empty unless this run has the same bytes.
+    representative, ``agreement`` (-1 to 1, four digits) is that of the tones. ``size`` counts the cluster's images.
+    Where an earlier release has the representative, ``released_in`` names the release (its name and the first 8 digits
+    of its root), ``released_key`` the sample whose picture it is, and ``representative_url`` is empty unless this run
+    has the same bytes.
     """
 
     image_url: str
@@ -183,6 +186,7 @@ class ClusterRow(NamedTuple):
     size: int
     released_in: str = ""
     released_key: str = ""
+    agreement: float = 1.0
 
 
 class OutcomeRow(NamedTuple):
@@ -230,10 +234,7 @@ class LineageRow(NamedTuple):
 
 
 class ImageHashes(NamedTuple):
-    """What a sample's picture is found again by, as `ImageRow` has it, and the original's width times height.
-
-    ``screenshot`` is what `filters.near_duplicates.screenshots` says of its scores.
-    """
+    """What a sample's picture is found again by, as `ImageRow` has it, and the original's width times height."""
 
     raw_sha256: str
     phash: str
@@ -243,7 +244,8 @@ class ImageHashes(NamedTuple):
     trimmed_phash256: str
     trimmed_clear_bits: int
     pixels: int
-    screenshot: bool
+    tones: bytes
+    trimmed_tones: bytes
 
 
 class SelectedRow(NamedTuple):

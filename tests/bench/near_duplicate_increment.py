@@ -35,7 +35,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
-from near_duplicate_scale import SEED, cpu_seconds, crawl, peak_gib, write_images
+from near_duplicate_scale import SEED, Crawl, cpu_seconds, crawl, peak_gib, write_images
 
 from filters.near_duplicates import DuplicateRules, content_ids, first_bits, hash_words
 from filters.sorted_ids import distinct_ids, find_ids
@@ -57,7 +57,6 @@ SAMPLED = "sampled"
 def write_crawls(folder: Path, new: int, released: int) -> None:
     images = crawl(new + released)
     random = np.random.default_rng(SEED)
-    phash, phash256 = images.phash, images.phash256[:, 0]
     # Spread over 62 bits, as digests are: an odd factor turns no two into one.
     ids = ((images.ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) & np.uint64(NEW_BIT - 1)).astype(np.int64)
     dealt = random.permutation(new + released)
@@ -65,19 +64,11 @@ def write_crawls(folder: Path, new: int, released: int) -> None:
     again = fresh[::10]
     same = random.choice(old, again.size, replace=False)
     fresh = np.sort(np.delete(fresh, np.s_[::10]))
-    pixels = images.pixels
-    first = [array[old] for array in (ids, phash, phash256, pixels + MOST_PIXELS)]
-    second = [
-        np.concatenate([array[fresh], other[same]])
-        for array, other in (
-            (ids | NEW_BIT, ids),
-            (phash, phash),
-            (phash256, phash256),
-            (pixels, pixels + MOST_PIXELS),
-        )
-    ]
-    write_images(folder / "released", *first)
-    write_images(folder / "new", *second)
+    earlier = images._replace(ids=ids, pixels=images.pixels + MOST_PIXELS)
+    later = images._replace(ids=ids | NEW_BIT)
+    write_images(folder / "released", Crawl(*(column[old] for column in earlier)))
+    met = (np.concatenate([column[fresh], other[same]]) for column, other in zip(later, earlier, strict=True))
+    write_images(folder / "new", Crawl(*met))
 
 
 def run(folder: Path, name: str) -> None:
@@ -133,7 +124,6 @@ def publish_index(folder: Path, root: Path, leaders: np.ndarray) -> int:
         rows = rows.filter(pa.array(led_by_itself))
         pq.write_table(rows, folder / SAMPLED / path.name)
         hashes = rows.append_column("pixels", rows["original_width"])
-        hashes = hashes.append_column("screenshot", pa.array([False] * rows.num_rows))
         selected = {"key": rows["raw_sha256"], "hashes": hashes.select(list(ImageHashes._fields)).to_struct_array()}
         place = folder / SAMPLED / f"{path.stem}.selected"
         pq.write_table(pa.table(selected), place, use_dictionary=False, compression="none")

@@ -41,8 +41,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from filters.hamming import distances
-from filters.image import measure
-from filters.near_duplicates import DuplicateRules, hash_words, screenshots
+from filters.near_duplicates import DuplicateRules, Images, agreements, closest, hash_words
 from filters.perceptual import PerceptualHashes, perceptual_hashes, trimmed_hashes
 
 try:
@@ -54,6 +53,8 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
 DATA = Path(os.environ.get("HARUBANG_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 LABELS = Path(__file__).with_name("near_duplicate_labels.tsv")
 SIDE, LEAST, CORRELATED, CORNER_TONES = 256, 96, 0.9, 24
+AGREEMENTS = (-1.0, 0.88)
+"""Our rule is shown with these, too: without tones, and more leniently."""
 PDQ_LEAST_QUALITY = 50
 """PDQ's own documentation advises to leave hashes of less quality unmatched."""
 
@@ -148,20 +149,13 @@ class Hashed(NamedTuple):
     """(versions, views), as longer (with 4 words) and clear."""
     longer: np.ndarray
     clear: np.ndarray
-    screenshot: np.ndarray
-    """(versions,)"""
+    tones: np.ndarray
+    """(versions, views, 512)"""
     rival: np.ndarray
     pdq: np.ndarray
     pdq_quality: np.ndarray
     squares: np.ndarray
     """The base only: 64 x 64 grey, whole and cut."""
-
-
-def is_screenshot(version: Image.Image, grey: np.ndarray) -> bool:
-    scores = {
-        score.name: score.value for score in measure(np.asarray(version), grey, raw_bytes=1, original=version.size)
-    }
-    return bool(screenshots(*(np.array([scores[name]]) for name in ("screenshot_share", "colours")))[0])
 
 
 def rival_hash(grey: Image.Image) -> str:
@@ -221,7 +215,7 @@ def hashed(path: Path) -> Hashed | None:
             np.stack([hash_words([view.phash for view in views], 64)[:, 0] for views in seen]),
             np.stack([hash_words([view.phash256 for view in views], 256) for views in seen]),
             np.array([[view.clear_bits for view in views] for views in seen]),
-            np.array([is_screenshot(version, grey) for version, grey in zip(versions, pixels, strict=True)]),
+            np.array([[np.frombuffer(view.tones, np.uint8) for view in views] for views in seen]),
             hash_words([rival_hash(grey) for grey in greys], 64)[:, 0],
             np.stack([words for words, _ in pdq]),
             np.array([quality for _, quality in pdq]),
@@ -272,9 +266,12 @@ def family(name: str) -> str:
 
 
 def ours(table: Hashed, edit: int, rules: DuplicateRules) -> np.ndarray:
-    """Return which base (row) our rule matches with which edited base (column): some view of each, clear and near."""
-    near = np.zeros((len(table.path),) * 2, bool)
-    marked = table.screenshot[:, 0, None] & table.screenshot[None, :, edit]
+    """Return how well every base (row) and every edited base (column) that our rule compares by tones agree.
+
+    It compares those of which some views are clear and near by both hashes, in the closest views; -2 where none are.
+    """
+    count = len(table.path)
+    near = np.zeros((count, count), bool)
     for one in range(2):
         for other in range(2):
             a, b = table.phash[:, 0, one], table.phash[:, edit, other]
@@ -283,10 +280,16 @@ def ours(table: Hashed, edit: int, rules: DuplicateRules) -> np.ndarray:
             close &= (table.clear[:, edit, other] >= rules.min_clear_bits)[None, :]
             rows, columns = np.nonzero(close)
             longer = distances(table.longer[rows, 0, one], table.longer[columns, edit, other])
-            both = longer + distances(a[rows], b[columns])
-            sure = (longer <= rules.verify_radius) & ((both <= rules.screenshot_bits) | ~marked[rows, columns])
+            sure = longer <= rules.verify_radius
             near[rows[sure], columns[sure]] = True
-    return near
+    rows, columns = np.nonzero(near)
+    versions = (table.phash, table.longer, table.clear, table.tones)
+    phash, longer, clear, tones = (np.concatenate([column[:, 0], column[:, edit]]) for column in versions)
+    images = Images(np.arange(2 * count), phash, longer, clear, np.zeros(2 * count, np.int64), tones)
+    view = closest(images, rows, count + columns, rules).view
+    agreed = np.full((count, count), -2, np.float32)
+    agreed[rows, columns] = agreements(images, rows, count + columns, view, rules)
+    return agreed
 
 
 def bits(table: Hashed, method: str, edit: int) -> np.ndarray:
@@ -323,21 +326,30 @@ def report(table: Hashed, rules: DuplicateRules, sheet: Path | None) -> None:
         print("PDQ is absent: no package pdqhash")
     own = {method: np.zeros((len(EDITS), count), np.int64) for method in RIVALS}
     wrong = {method: np.zeros(257, np.int64) for method in RIVALS}
-    ours_own, ours_wrong, matched = np.zeros((len(EDITS), count), bool), 0, Counter()
+    least = sorted({rules.agreement, *AGREEMENTS})
+    ours_own, ours_wrong = np.zeros((len(least), len(EDITS), count), bool), [0] * len(least)
+    matched: Counter[tuple[int, int]] = Counter()
     for number, edit in enumerate(EDITS):
-        found = ours(table, number + 1, rules)
-        ours_own[number] = np.diag(found)
+        agreed = ours(table, number + 1, rules)
+        found = agreed >= rules.agreement
+        for place, agreement in enumerate(least):
+            ours_own[place, number] = np.diag(agreed) >= agreement
+            if edit in CORE:
+                ours_wrong[place] += int(((agreed >= agreement) & ~apart_pairs).sum())
         for method in RIVALS:
             distance = bits(table, method, number + 1)
             own[method][number] = np.diag(distance)
             if edit in CORE:
                 wrong[method] += np.bincount(distance[~apart_pairs], minlength=257)
         if edit in CORE:
-            ours_wrong += int((found & ~apart_pairs).sum())
             matched.update((min(pair), max(pair)) for pair in np.argwhere(found).tolist() if pair[0] != pair[1])
     core = len(CORE)
-    shown: dict[str, tuple[np.ndarray, int]] = {"ours": (ours_own, ours_wrong)}
-    precision = ours_own[:core].sum() / max(1, ours_own[:core].sum() + ours_wrong)
+    shown = {
+        "ours" if agreement == rules.agreement else f"agreement {agreement}": (ours_own[place], ours_wrong[place])
+        for place, agreement in enumerate(least)
+    }
+    right, false = int(shown["ours"][0][:core].sum()), shown["ours"][1]
+    precision = right / max(1, right + false)
     for method, default in RIVALS.items():
         fair = fair_radius(np.bincount(own[method][:core].ravel(), minlength=257), wrong[method], precision)
         for radius in (default, fair):

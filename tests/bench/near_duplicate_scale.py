@@ -10,7 +10,7 @@ process of its own, so that peak memory is its own.
 The hashes are made by a seeded generator like those of a crawl: half the images are the only ones of their kind, the
 others come in families of 2 to 8 whose members differ by 0 to 4 bits of pHash and up to 16 of the longer hash, and
 1 in 100 has one of ten hot pHashes (logos, placeholders), half of these with a longer hash of its own. ``skewed`` bits
-make the bands as uneven as those of real pictures are.
+make the bands as uneven as those of real pictures are. The members of a family have the same tones.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from importlib.util import find_spec
 from math import log
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -32,13 +33,22 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from filters.hamming import near_pairs
 from filters.near_duplicates import DuplicateRules, Images, clusters
+from filters.tones import BYTES
 from pipelines.dedupe import Matching, run_dedupe
 from pipelines.stage import Attempt, StagePlan
-from schemas.arrow import arrow_schema
-from schemas.records import ImageRow
 
 SEED = 20261122
 ROWS_PER_PART = 100_000
+
+
+class Crawl(NamedTuple):
+    """Columns, one row per image: ``phash`` of shape (rows, 1), ``phash256`` (rows, 4), ``look`` the row of `TONES`."""
+
+    ids: np.ndarray
+    phash: np.ndarray
+    phash256: np.ndarray
+    pixels: np.ndarray
+    look: np.ndarray
 
 
 def flipped(random: np.random.Generator, words: np.ndarray, most: int) -> np.ndarray:
@@ -52,7 +62,11 @@ def flipped(random: np.random.Generator, words: np.ndarray, most: int) -> np.nda
     return words
 
 
-def crawl(count: int) -> Images:
+TONES = np.random.default_rng(SEED).integers(0, 256, (4096, BYTES), np.uint8)
+"""What families look like: those of one family agree, others are most likely told apart."""
+
+
+def crawl(count: int) -> Crawl:
     random = np.random.default_rng(SEED)
     kinds = np.r_[np.ones(count // 2, np.int64), np.clip(random.geometric(0.4, count) + 1, 2, 8)]
     origin = np.repeat(np.arange(kinds.size), kinds)[:count]
@@ -66,14 +80,10 @@ def crawl(count: int) -> Images:
     hot = random.permutation(count)[: count // 100]
     phash[hot, 0] = random.integers(0, 2**64, 10, dtype=np.uint64)[np.arange(hot.size) % 10]
     phash256[hot[::2]] = 7
-    return Images(
-        random.permutation(count).astype(np.int64),
-        phash,
-        phash256[:, None],
-        np.full((count, 1), 64, np.int64),
-        random.integers(10_000, 4_000_000, count),
-        np.zeros(count, np.bool_),
-    )
+    look = (origin % len(TONES)).astype(np.uint16)
+    look[hot] = np.arange(hot.size) % 10
+    ids = random.permutation(count).astype(np.int64)
+    return Crawl(ids, phash, phash256, random.integers(10_000, 4_000_000, count), look)
 
 
 def in_hex(words: np.ndarray) -> pa.Array:
@@ -84,8 +94,9 @@ def in_hex(words: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(words), [None, pa.py_buffer(offsets), pa.py_buffer(digits)])
 
 
-def write_images(folder: Path, ids: np.ndarray, phash: np.ndarray, phash256: np.ndarray, pixels: np.ndarray) -> None:
+def write_images(folder: Path, images: Crawl) -> None:
     """Write the columns of fetched images that the stage reads."""
+    ids, phash, phash256, pixels, look = images
     folder.mkdir(parents=True)
     for number, start in enumerate(range(0, len(ids), ROWS_PER_PART)):
         rows = slice(start, start + ROWS_PER_PART)
@@ -99,13 +110,16 @@ def write_images(folder: Path, ids: np.ndarray, phash: np.ndarray, phash256: np.
             "original_width": pixels[rows],
             "original_height": none + 1,
             "outcome": pa.array(["keep"] * count),
-            "scores": pa.array([[]] * count, arrow_schema(ImageRow).field("scores").type),
             "phash": in_hex(phash[rows]),
             "phash256": in_hex(phash256[rows]),
             "clear_bits": none + 64,
             "trimmed_phash": empty,
             "trimmed_phash256": empty,
             "trimmed_clear_bits": none,
+            "tones": pa.FixedSizeBinaryArray.from_buffers(
+                pa.binary(BYTES), count, [None, pa.py_buffer(TONES[look[rows]].tobytes())]
+            ).cast(pa.binary()),
+            "trimmed_tones": pa.array([b""] * count),
         }
         pq.write_table(pa.table(columns), folder / f"{number:05d}.parquet")
 
@@ -125,12 +139,20 @@ def measure(count: int, columns: bool, workers: int) -> None:
     images = crawl(count)
     base = peak_gib()
     if columns:
+        columns_of = Images(
+            images.ids,
+            images.phash,
+            images.phash256[:, None],
+            np.full((count, 1), 64, np.int64),
+            images.pixels,
+            TONES[images.look][:, None],
+        )
         wall, cpu = time.perf_counter(), cpu_seconds()
-        found = np.unique(clusters(images, DuplicateRules()).representative).size
+        found = np.unique(clusters(columns_of, DuplicateRules()).representative).size
         wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
     else:
         with TemporaryDirectory() as folder:
-            write_images(Path(folder) / "images", images.ids, images.phash, images.phash256[:, 0], images.pixels)
+            write_images(Path(folder) / "images", images)
             del images
             paths = [str(path) for path in sorted((Path(folder) / "images").glob("*.parquet"))]
             plan = StagePlan(stage="dedupe", covers={}, root=folder)

@@ -18,6 +18,7 @@ from filters.near_duplicates import (
     DuplicateRules,
     Images,
     Views,
+    agreements,
     closest_bits,
     clusters,
     confirmed,
@@ -26,20 +27,25 @@ from filters.near_duplicates import (
     follow_released,
     hash_words,
     representatives,
-    screenshots,
     views,
     winner_key,
 )
 from filters.perceptual import perceptual_hashes
+from filters.tones import BYTES
 
 RULES = DuplicateRules(radius=6, verify_radius=20, max_spread=24, min_clear_bits=32)
-Row = tuple  # id, bits set in phash, bits set in phash256, clear bits, pixels; a sixth marks a screenshot
+Row = tuple  # id, bits set in phash, bits set in phash256, clear bits, pixels; a sixth says how bright one tile is
 
 
 def low_bits(count: int, words: int) -> list[int]:
     """``count`` ones from the least significant bit of the last word up."""
     value = (1 << count) - 1
     return [(value >> (64 * word)) & (2**64 - 1) for word in reversed(range(words))]
+
+
+def one_tile(step: int = 0) -> np.ndarray:
+    """Tones that are plain, but for one that is so many steps from them."""
+    return np.r_[np.uint8(step << 4), np.zeros(BYTES - 1, np.uint8)]
 
 
 def columns(*rows: Row) -> Images:
@@ -50,12 +56,13 @@ def columns(*rows: Row) -> Images:
         np.array([low_bits(row[2], 4) for row in rows], np.uint64).reshape(len(rows), 1, 4),
         np.array([[row[3]] for row in rows], np.int64).reshape(len(rows), 1),
         np.array([row[4] for row in rows], np.int64),
-        np.array([len(row) > 5 for row in rows]),
+        np.array([one_tile(*row[5:]) for row in rows], np.uint8).reshape(len(rows), 1, BYTES),
     )
 
 
 def found(*rows: Row, rules: DuplicateRules = RULES) -> list[tuple[int, int, int, str, int]]:
-    return [tuple(row) for row in zip(*(column.tolist() for column in clusters(columns(*rows), rules)), strict=True)]
+    told = clusters(columns(*rows), rules)[:5]
+    return [tuple(row) for row in zip(*(column.tolist() for column in told), strict=True)]
 
 
 def test_nothing_in_nothing_out():
@@ -164,8 +171,10 @@ def test_the_winner_has_more_pixels_then_more_morphemes_then_consent_then_the_sm
         ({"radius": 17}, "radius is 17: expected 0 to 16 bits"),
         ({"radius": -1}, "radius is -1"),
         ({"verify_radius": 257, "max_spread": 257}, "verify_radius is 257"),
-        ({"max_spread": 23}, "max_spread is 23: expected 24 to 256 bits"),
+        ({"max_spread": 31}, "max_spread is 31: expected 32 to 256 bits"),
         ({"min_clear_bits": 65}, "min_clear_bits is 65"),
+        ({"agreement": 1.01}, "agreement is 1.01: expected -1 to 1"),
+        ({"agreement": float("nan")}, "agreement is nan"),
     ],
 )
 def test_rules_out_of_range_are_refused(wrong, message):
@@ -210,7 +219,7 @@ def test_a_shrunken_copy_is_near_and_another_picture_is_not():
         hash_words([found.phash256 for found in hashes], 256)[:, None],
         np.array([[found.clear_bits] for found in hashes]),
         np.array([grey.size for grey in greys]),
-        np.zeros(3, np.bool_),
+        np.stack([np.frombuffer(found.tones, np.uint8)[None] for found in hashes]),
     )
     assert clusters(images, DuplicateRules()).match.tolist() == [EXACT, NEAR, UNIQUE]
 
@@ -250,7 +259,7 @@ def seen_twice(*rows: tuple[int, View, View, int]) -> Images:
         np.array([[low_bits(view[1], 4) for view in row[1:3]] for row in rows], np.uint64).reshape(len(rows), 2, 4),
         np.array([[view[2] for view in row[1:3]] for row in rows], np.int64).reshape(len(rows), 2),
         np.array([row[3] for row in rows], np.int64),
-        np.zeros(len(rows), np.bool_),
+        np.zeros((len(rows), 2, BYTES), np.uint8),
     )
 
 
@@ -288,29 +297,35 @@ def test_a_view_that_says_nothing_new_is_not_looked_up():
     assert np.bitwise_count(seen.phash256).sum(axis=1).tolist() == [100, 50, 60]
 
 
-@pytest.mark.parametrize(
-    ("bits", "marked", "match"),
-    [(10, 2, NEAR), (11, 2, UNIQUE), (11, 1, NEAR), (20, 1, NEAR), (0, 2, NEAR)],
-)
-def test_two_screenshots_must_be_closer_than_other_pictures_by_both_hashes_together(bits, marked, match):
-    rows = [(1, 10, 100, 64, 9, *[True] * (marked > 0)), (2, 12, 100 + bits, 64, 4, *[True] * (marked > 1))]
-    assert found(*rows)[1][3] == match
-    assert found(*rows, rules=msgspec.structs.replace(RULES, screenshot_bits=2 + bits))[1][3] == NEAR
+@pytest.mark.parametrize(("step", "agreement"), [(0, 1.0), (2, 0.9658), (7, 0.7287)])
+def test_a_copy_must_agree_in_its_tones_wherever_they_lie(step, agreement):
+    rows = [(1, 10, 100, 64, 9), (2, 12, 104, 64, 4, step)]
+    result = clusters(columns(*rows), msgspec.structs.replace(RULES, agreement=agreement - 0.0001))
+    assert result.agreement.tolist() == [1, agreement]
+    assert result.match.tolist() == [EXACT, NEAR]
+    assert found(*rows, rules=msgspec.structs.replace(RULES, agreement=1))[1][3] == (UNIQUE if step else NEAR)
+    assert found(*rows, rules=msgspec.structs.replace(RULES, agreement=-1))[1][3] == NEAR
 
 
-def test_a_chain_of_screenshots_is_cut_where_they_differ():
-    rows = [(number, 10 + number, 100 + 8 * number, 64, 9 - number, True) for number in range(4)]
-    assert [row[0] for row in found(*rows)] == [0, 0, 2, 2]
-    assert [row[0] for row in found(*(row[:5] for row in rows))] == [0] * 4
+def test_an_agreement_on_the_threshold_is_one():
+    images = columns((1, 10, 100, 64, 9), (2, 12, 104, 64, 4, 7))
+    (exactly,) = agreements(images, np.array([0]), np.array([1]), np.array([0]), RULES)
+    for least, match in ((exactly, NEAR), (np.nextafter(exactly, 2), UNIQUE)):
+        result = clusters(images, msgspec.structs.replace(RULES, agreement=float(least)))
+        assert result.match.tolist()[1] == match
 
 
-@pytest.mark.parametrize(
-    ("share", "colours", "said"),
-    [(0.2, 60, True), (0.1999, 60, False), (0.2, 61, False), (np.nan, 3, False), (0.9, np.nan, False)],
-)
-def test_a_screenshot_has_straight_edges_and_few_colours(share, colours, said):
-    assert screenshots(np.array([share]), np.array([colours])).tolist() == [said]
-    assert screenshots(np.empty(0), np.empty(0)).tolist() == []
+def test_what_does_not_agree_with_the_largest_is_asked_of_the_next():
+    rows = [(number, 10, 100, 64, 9 - number, 7 * (number % 2)) for number in range(4)]
+    assert [row[0] for row in found(*rows, rules=msgspec.structs.replace(RULES, agreement=0.9))] == [0, 1, 0, 1]
+
+
+def test_the_tones_that_count_are_those_of_the_closest_views():
+    images = seen_twice((1, (40, 200, 64), (10, 100, 64), 90), (2, (60, 256, 64), (10, 104, 64), 50))
+    for view, match in ((0, TRIMMED), (1, UNIQUE)):
+        images.tones[:] = 0
+        images.tones[1, view, 0] = 0x70
+        assert clusters(images, msgspec.structs.replace(RULES, agreement=0.9)).match.tolist()[1] == match
 
 
 def test_the_closest_views_of_two_images_are_told_in_bits():

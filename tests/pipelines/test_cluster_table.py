@@ -23,7 +23,8 @@ def found(*rows):
     """Clusters as (representative, distance, verify distance, match, size)."""
     columns = list(zip(*rows, strict=True)) or [()] * 5
     kinds = (np.int64, np.int64, np.int64, np.str_, np.int64)
-    return Clusters(*(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)))
+    told = (np.array(column, kind) for column, kind in zip(columns, kinds, strict=True))
+    return Clusters(*told, np.array([0.9 if row[3] in (NEAR, TRIMMED) else 1.0 for row in rows]))
 
 
 def twins(*rows):
@@ -52,7 +53,7 @@ def test_rows_come_by_url_and_a_representative_is_shown_by_the_smallest_of_its_u
     assert told == [
         ClusterRow("u/a", one, "u/a", "exact", "sha256", "sha256", 0, 0, 3),
         ClusterRow("u/b", one, "u/a", "exact", "sha256", "sha256", 0, 0, 3),
-        ClusterRow("u/c", one, "u/a", "near", "phash", "phash256", 3, 9, 3),
+        ClusterRow("u/c", one, "u/a", "near", "phash", "phash256", 3, 9, 3, agreement=0.9),
     ]
 
 
@@ -72,4 +73,5 @@ def test_each_match_names_its_evidence(match, said):
 
 def test_a_released_representative_is_named_and_has_no_url_here():
     (told,) = rows(images(("u", 1)), found((9, 2, 5, NEAR, 1), (9, 0, 0, UNIQUE, 1)), twins((9, "web 1234abcd", "k")))
-    assert told == ClusterRow("u", f"{9:064x}", "", "near", "phash", "phash256", 2, 5, 1, "web 1234abcd", "k")
+    near = ("near", "phash", "phash256", 2, 5, 1)
+    assert told == ClusterRow("u", f"{9:064x}", "", *near, "web 1234abcd", "k", agreement=0.9)

@@ -100,7 +100,7 @@ def test_losers_name_their_winner_and_how_they_are_its_copies(three):
     assert (near.stage, near.reason, near.winner_id) == ("dedupe", "duplicate_near", "2" * 32)
     assert near.detail == (
         "4 of 64 and 4 of 256 bits from http://a.test/2.jpg; "
-        "near in cluster c1 by phash and phash256: 3 and 0 bits from http://a.test/1.jpg"
+        "near in cluster c1 by phash and phash256: 3 and 0 bits from http://a.test/1.jpg, tones agree to 1.0"
     )
     assert (exact.reason, exact.detail) == ("duplicate_exact", "the bytes of http://a.test/2.jpg")
     assert near.verdicts[-1].filter_id == "image_min_side@1"
@@ -122,6 +122,7 @@ def test_a_duplicates_distances_are_to_the_image_that_is_kept_and_its_seat_is_to
         "verify_distance": 0,
         "size": 1,
         "released_in": "",
+        "agreement": 1.0,
     }
 
 

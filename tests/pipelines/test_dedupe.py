@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from filters.near_duplicates import DuplicateRules, clusters, content_ids, hash_words
 from filters.near_duplicates import Images as Columns
+from filters.tones import BYTES
 from pipelines.dedupe import JoinEdges, Matching, run_dedupe
 from pipelines.hash_columns import write_edges
 from pipelines.parts import read_rows, write_part
@@ -13,7 +14,7 @@ from pipelines.released import read_labels
 from pipelines.stage import Attempt, StagePlan
 from pipelines.storage import join
 from schemas.identity import sha256_hex
-from schemas.records import ClusterRow, ImageRow, Score
+from schemas.records import ClusterRow, ImageRow
 
 RULES = DuplicateRules()
 
@@ -46,7 +47,7 @@ def expected(rows):
         hash_words([row.phash256 for row in rows], 256)[:, None],
         np.array([[row.clear_bits] for row in rows]),
         np.array([row.original_width * row.original_height for row in rows]),
-        np.array([bool(row.scores) for row in rows]),
+        np.stack([np.frombuffer(row.tones or bytes(BYTES), np.uint8)[None] for row in rows]),
     )
     found = clusters(columns, RULES)
     digest = {int(identity): row.raw_sha256 for identity, row in zip(ids, rows, strict=True)}
@@ -61,13 +62,14 @@ def expected(rows):
             int(found.distance[at]),
             int(found.verify_distance[at]),
             int(found.size[at]),
+            float(found.agreement[at]),
         )
         for at, row in enumerate(rows)
     }
 
 
 def as_said(row):
-    return row.cluster, row.representative_url, row.match, row.distance, row.verify_distance, row.size
+    return row.cluster, row.representative_url, row.match, row.distance, row.verify_distance, row.size, row.agreement
 
 
 @settings(max_examples=3, deadline=None, derandomize=True)
@@ -81,8 +83,8 @@ def test_the_stage_finds_what_one_process_finds_whatever_the_split(tmp_path_fact
         picture(n, (base, flips, pixels), base, flips, pixels=pixels, clear=10 if base == 3 else 64)
         for n, (base, flips, pixels) in enumerate(drawn)
     ]
-    screenshot = [Score("screenshot_share", 0.5), Score("colours", 20.0)]
-    rows = [row._replace(scores=screenshot) if row.raw_sha256 < "8" else row for row in rows]
+    other = bytes([0x70]) * BYTES
+    rows = [row._replace(tones=other) if row.raw_sha256 < "8" else row for row in rows]
     rows += [picture(100 + n, "lost", outcome="drop") for n in range(3)]
     order.shuffle(rows)
     found, tallies = run(tmp_path_factory.mktemp("dedupe"), rows, cuts)

@@ -1,13 +1,15 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from filters.near_duplicates import content_ids
+from filters.tones import BYTES
 from pipelines.exchange import read_columns
-from pipelines.hash_columns import hash_table, spread, write_edges
+from pipelines.hash_columns import hash_table, images_of, read_taken, spread, without_tones, write_edges
 from pipelines.parts import write_part
-from pipelines.sample import is_screenshot
 from pipelines.storage import join
-from schemas.records import ImageRow, Score
+from schemas.records import ImageRow
 
 
 def test_the_table_of_a_part_holds_kept_images_only(tmp_path, picture, attempt):
@@ -22,14 +24,29 @@ def test_the_table_of_a_part_holds_kept_images_only(tmp_path, picture, attempt):
     ]
 
 
-def test_what_is_a_screenshot_is_read_from_the_scores_of_each_image(tmp_path, picture, attempt):
-    told = [(), (("colours", 60.0), ("entropy", 3.0), ("screenshot_share", 0.2)), (("screenshot_share", 0.9),)]
-    rows = [picture(n, n)._replace(scores=[Score(*score) for score in scores]) for n, scores in enumerate(told)]
-    rows.insert(1, picture(7, "lost", outcome="drop")._replace(scores=rows[1].scores))
-    part = write_part(attempt.place, "images", 0, ImageRow, rows)
-    table = hash_table(join(attempt.plan.folder, part.path))
-    assert table["screenshot"].to_pylist() == [False, True, False]
-    assert [is_screenshot(row) for row in rows if row.outcome == "keep"] == [False, True, False]
+def test_tones_are_read_where_asked_and_those_of_the_whole_stand_in_for_the_trimmed(tmp_path, picture, attempt):
+    whole, inside = bytes([1]) * BYTES, bytes([2]) * BYTES
+    rows = [
+        picture(1, "a")._replace(tones=whole),
+        picture(2, "b"),
+        picture(3, "c")._replace(tones=whole, trimmed_tones=inside),
+    ]
+    path = join(attempt.plan.folder, write_part(attempt.place, "images", 0, ImageRow, rows).path)
+    table = hash_table(path, tones=True)
+    told = images_of(table).tones
+    assert told.shape == (3, 2, BYTES)
+    assert told[:, :, 0].tolist() == [[1, 1], [0, 0], [1, 2]]
+    assert (told == told[:, :, :1]).all()
+    bare = images_of(without_tones(table, np.array([True, False, False]))).tones
+    assert bare[:, :, 0].tolist() == [[0, 0], [0, 0], [1, 2]]
+    assert not images_of(hash_table(path)).tones.any()
+
+
+def test_rows_are_taken_from_the_row_groups_that_have_them(tmp_path):
+    path = tmp_path / "some.parquet"
+    pq.write_table(pa.table({"id": list(range(10)), "other": [0] * 10}), path, row_group_size=3)
+    for rows in ([4], [0, 2, 3, 9], list(range(10))):
+        assert read_taken(str(path), ["id"], np.array(rows)).to_pydict() == {"id": rows}
 
 
 def test_equal_values_meet_and_close_ones_are_spread():

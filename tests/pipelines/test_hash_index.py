@@ -57,7 +57,7 @@ def test_a_release_is_found_with_its_name_and_what_identifies_it(output):
         (lambda folder: (folder / "hashes" / "images-00000.parquet").unlink(), "images-00000.parquet is missing"),
         (lambda folder: (folder / "hashes" / "band=1" / "00000.parquet").write_bytes(b""), "00000.parquet is missing"),
         (lambda folder: rewrite(folder / "manifest.json", DatasetManifest, files=[]), "carries no hashes/index.json"),
-        (lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, version=0), "of version 0, not 5"),
+        (lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, version=0), "of version 0, not 6"),
         (
             lambda folder: rewrite(folder / "hashes" / "index.json", HashIndex, rules=DuplicateRules(radius=5)),
             "was made with dedupe.radius 5, not 6",

@@ -3,6 +3,7 @@ import numpy as np
 from filters import near_duplicates
 from filters.hamming_index import first_bits, tables, turned, turned_again
 from filters.near_duplicates import DuplicateRules, Views, content_ids
+from filters.tones import BYTES
 from pipelines import hash_index
 from pipelines.hash_columns import IMAGE_COLUMNS
 from pipelines.hash_index import BANDS, IMAGES, file_bits
@@ -15,9 +16,9 @@ LINEAGE = LineageRow("", "", "", None, "", "", "", "", "", "", None, "", [])
 
 
 def sample(key, content, phash, *, clear=64, trimmed=""):
-    hashes = ImageHashes(
-        sha256_hex(content), phash * 16, phash * 64, clear, trimmed * 16, trimmed * 64, clear if trimmed else 0, 9, True
-    )
+    inside = (trimmed * 16, trimmed * 64, clear if trimmed else 0)
+    tones = [digit.encode() * BYTES for digit in (phash, trimmed)]
+    hashes = ImageHashes(sha256_hex(content), phash * 16, phash * 64, clear, *inside, 9, *tones)
     return SelectedRow(key, "", "{}", LINEAGE, hashes, "", 0, 0)
 
 
@@ -31,7 +32,10 @@ def test_samples_that_share_a_picture_are_one_row_with_the_smallest_key(index):
     assert sorted(row["key"] for row in rows) == ["a", "c"]
     assert [row["id"] for row in rows] == sorted(content_ids([sha256_hex(b"one"), sha256_hex(b"two")]).tolist())
     assert list(rows[0]) == [*IMAGE_COLUMNS, "key"]
-    assert (rows[0]["pixels"], rows[0]["screenshot"]) == (9, True)
+    assert {(row["pixels"], row["tones"][:1], row["trimmed_tones"][:1]) for row in rows} == {
+        (9, b"3", b""),
+        (9, b"5", b"6"),
+    }
 
 
 def test_a_trimmed_view_is_told_only_where_it_is_not_the_whole_picture(index):

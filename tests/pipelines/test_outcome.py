@@ -46,7 +46,7 @@ def test_an_image_that_was_not_had_is_dropped_by_the_fetch(screened, image):
 
 @pytest.mark.parametrize(
     ("match", "how"),
-    [("near", "3 of 64 and 11 of 256 bits from"), ("exact", "the bytes of")],
+    [("near", "3 of 64 and 11 of 256 bits (tones agree to 1.0) from"), ("exact", "the bytes of")],
 )
 def test_what_a_release_has_is_dropped_and_the_release_named(screened, image, cluster, match, how):
     held = cluster._replace(

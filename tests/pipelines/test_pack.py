@@ -46,7 +46,7 @@ def sample(number, *, jpeg=JPEG, caption="", offset=0):
         "cluster": f"{number % 256:02x}" + "0" * 62,
         "page_title": "제주",
     }
-    hashes = ImageHashes(sha256_hex(caption.encode()), "8" * 16, "4" * 64, 60, "", "", 0, 120_000, False)
+    hashes = ImageHashes(sha256_hex(caption.encode()), "8" * 16, "4" * 64, 60, "", "", 0, 120_000, b"", b"")
     lineage = LineageRow(key, "warc", "/a.warc", 17, "d", "", "http://a.test/", metadata["url"], "", "", 200, "", [])
     return SelectedRow(
         key, caption, canonical_json(metadata), lineage, hashes, "attempt-1/staging.tar", offset, len(jpeg)

@@ -20,6 +20,7 @@ from filters.near_duplicates import (
     follow_leaders,
     hash_words,
 )
+from filters.tones import BYTES
 from filters.union_find import add_edges, empty, labels
 from pipelines import hash_index, index_writer
 from pipelines.concept_counts import ConceptCounts
@@ -77,8 +78,8 @@ def release(root, rows, against=(), *, unkept=(), rules=RULES, cuts=1):
 
 
 def sample_of(row):
-    fields = {name: getattr(row, name) for name in ImageHashes._fields if name not in ("pixels", "screenshot")}
-    hashes = ImageHashes(**fields, pixels=row.original_width * row.original_height, screenshot=False)
+    fields = {name: getattr(row, name) for name in ImageHashes._fields if name != "pixels"}
+    hashes = ImageHashes(**fields, pixels=row.original_width * row.original_height)
     lineage = LineageRow("", "", "", None, "", "", "", row.image_url, "", "", None, "", [])
     return SelectedRow(row.raw_sha256[:32], "", "{}", lineage, hashes, "", 0, 0)
 
@@ -222,6 +223,15 @@ def test_a_second_crawl_names_the_release_and_the_sample_that_its_images_are_cop
     assert told["plain again"].released_key == sha256_hex(b"plain")[:32]
     assert [told[name].released_in for name in ("plain too", "new", "new too")] == ["", "", ""]
     assert told["new too"].cluster == told["new"].cluster
+
+
+def test_a_released_picture_that_only_the_tones_tell_apart_is_no_twin(tmp_path, picture):
+    form, filled = bytes(BYTES), b"\x77" * 2 + bytes(BYTES - 2)
+    folder, _ = release(tmp_path / "one", [picture("a", "a")._replace(tones=form)])
+    second = [picture("b", "b", 0, 1)._replace(tones=filled), picture("c", "c", 0, 2)._replace(tones=form)]
+    _, found = release(tmp_path / "two", second, [folder])
+    assert [row.released_key for row in found.values()] == ["", sha256_hex(b"a")[:32]]
+    assert [row.match for row in found.values()] == ["unique", "near"]
 
 
 def test_what_a_release_dropped_or_took_down_is_not_in_its_index_and_holds_nothing_back(tmp_path, picture):
