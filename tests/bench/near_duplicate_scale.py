@@ -16,10 +16,14 @@ make the bands as uneven as those of real pictures are. The members of a family 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from math import log
 from pathlib import Path
@@ -124,11 +128,48 @@ def write_images(folder: Path, images: Crawl) -> None:
         pq.write_table(pa.table(columns), folder / f"{number:05d}.parquet")
 
 
+def processes() -> Iterator[int]:
+    """Yield this process and all that were started by it or by those, and are alive."""
+    found = [os.getpid()]
+    while found:
+        process = found.pop()
+        yield process
+        with suppress(OSError):  # it may have ended
+            for task in Path(f"/proc/{process}/task").iterdir():
+                found += map(int, (task / "children").read_text().split())
+
+
 def cpu_seconds() -> float:
-    return sum(
-        used.ru_utime + used.ru_stime
-        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    )
+    """Return what `processes` and what they waited for have used: workers are children of the fork server."""
+    ticks = 0
+    for process in processes():
+        with suppress(OSError):
+            told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, told[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class WorkerPeak:
+    """The peak resident memory, in GiB, of the largest process below this one, looked at every tenth of a second."""
+
+    def __enter__(self) -> WorkerPeak:
+        self.gib = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.1):
+            for process in list(processes())[1:]:
+                with suppress(OSError, StopIteration):
+                    status = Path(f"/proc/{process}/status").read_text().splitlines()
+                    peak = next(line for line in status if line.startswith("VmHWM"))
+                    self.gib = max(self.gib, int(peak.split()[1]) / 2**20)
 
 
 def peak_gib() -> float:
@@ -137,7 +178,7 @@ def peak_gib() -> float:
 
 def measure(count: int, columns: bool, workers: int) -> None:
     images = crawl(count)
-    base = peak_gib()
+    base, worker = peak_gib(), 0.0
     if columns:
         columns_of = Images(
             images.ids,
@@ -160,24 +201,27 @@ def measure(count: int, columns: bool, workers: int) -> None:
             options = PipelineOptions(processes if workers > 1 else [])
             attempt = Attempt(plan=plan, name="attempt-1", options=options)
             wall, cpu = time.perf_counter(), cpu_seconds()
-            done = attempt.commit(run_dedupe(attempt, paths, Matching(DuplicateRules(), count)), expected=count)
+            with WorkerPeak() as below:
+                done = attempt.commit(run_dedupe(attempt, paths, Matching(DuplicateRules(), count)), expected=count)
+            worker = below.gib
             wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
             leaders = [pq.read_table(path, columns=["cluster"])["cluster"] for path in done.paths("clusters")]
             found = len(pa.chunked_array([chunk for leader in leaders for chunk in leader.chunks]).unique())
-    print(count, f"{wall:.1f} {cpu:.1f} {base:.2f} {peak_gib():.2f}", found)
+    print(count, f"{wall:.1f} {cpu:.1f} {base:.2f} {peak_gib():.2f} {worker:.2f}", found)
 
 
 def scale(counts: list[int], columns: bool, workers: int) -> None:
     print(DuplicateRules())
-    print(f"{'images':>10s} {'wall s':>8s} {'CPU s':>8s} {'data GiB':>9s} {'peak GiB':>9s} {'clusters':>10s}  exponent")
+    heads = f"{'images':>10s} {'wall s':>8s} {'CPU s':>8s} {'data GiB':>9s} {'peak GiB':>9s} {'worker':>7s}"
+    print(f"{heads} {'clusters':>10s}  exponent")
     last: tuple[int, float] | None = None
     for count in counts:
         command = [sys.executable, __file__, "--one", str(count), f"--workers={workers}"]
         command += ["--columns"] if columns else []
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        _, wall, cpu, base, peak, found = done.stdout.split()
+        _, wall, cpu, base, peak, worker, found = done.stdout.split()
         growth = "" if last is None else f"{log(float(cpu) / last[1]) / log(count / last[0]):.2f}"
-        print(f"{count:10d} {wall:>8s} {cpu:>8s} {base:>9s} {peak:>9s} {found:>10s}  {growth}", flush=True)
+        print(f"{count:10d} {wall:>8s} {cpu:>8s} {base:>9s} {peak:>9s} {worker:>7s} {found:>10s}  {growth}", flush=True)
         last = (count, float(cpu))
 
 
