@@ -34,7 +34,7 @@ COSTS: Final[dict[Stage, StageCost]] = {
     Stage.EXTRACT: StageCost("candidate", 155.0, 113.6, 1.0, 211),
     Stage.SCREEN: StageCost("candidate", 668.9, 104.0, 1.0, 747),
     Stage.FETCH: StageCost("URL", 6731.5, 73544.7, 1.0, 239),
-    Stage.DEDUPE: StageCost("image", 23.1, 40.0, 1.0, 237),
+    Stage.DEDUPE: StageCost("image", 42.1, 40.0, 1.0, 237),
     Stage.SELECT: StageCost("candidate", 1541.7, 537.4, 1.0, 294),
     Stage.PACK: StageCost("sample", 472.5, 154951.4, 1.0, 376),
 }

@@ -13,8 +13,9 @@ image in 10 is a released one met again. In the last two runs the released ones 
 the smallest ids. What the fourth keeps may still differ: there a new image may tie two samples together, so that one
 takes the other's place and a copy of the other alone is kept. A release has both already, and they stay; how many of
 the images kept by one run only are such copies is told. The others are kept against a release only (25 and 3 of
-152,062 at 300,000 before tones were compared): probably one that it dropped is met again and, of the smaller id, leads its pHash in a sample's
-stead in the fourth run, where it ties in another image. In the third a dropped copy may tie a new image too.
+152,062 at 300,000 before tones were compared): probably one that it dropped is met again and, of the smaller id, leads
+its pHash in a sample's stead in the fourth run, where it ties in another image. In the third a dropped copy may tie a
+new image too.
 """
 
 from __future__ import annotations
