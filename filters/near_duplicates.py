@@ -353,12 +353,10 @@ def closest(images: Images, a: Rows, b: Rows, rules: DuplicateRules) -> Closest:
 
     Closest are the fewest of the 256 bits, then of the 64, then the whole pictures.
     """
-    clear = _clear_views(images, rules)
-    count = range(clear.shape[1])
+    mine, theirs = (_clear_views(images.clear_bits[rows], rules) for rows in (a, b))
     short, longer = [], []
-    for i in count:
-        for j in count:
-            one, other = clear[a, i], clear[b, j]
+    for one in mine.T:
+        for other in theirs.T:
             short.append(distances(images.phash[a, one], images.phash[b, other]))
             longer.append(distances(images.phash256[a, one], images.phash256[b, other]))
     apart, verified = np.stack(short, axis=1), np.stack(longer, axis=1)
@@ -371,20 +369,20 @@ def closest(images: Images, a: Rows, b: Rows, rules: DuplicateRules) -> Closest:
 
 def agreements(images: Images, a: Rows, b: Rows, view: Rows, rules: DuplicateRules) -> npt.NDArray[np.float64]:
     """Return how well the tones of row ``a[i]`` and row ``b[i]`` agree in the pair of views that `closest` named."""
-    clear = _clear_views(images, rules)
-    one, other = divmod(view, clear.shape[1])
+    one, other = divmod(view, images.clear_bits.shape[1])
+    pairs = np.arange(a.size)
+    mine = _clear_views(images.clear_bits[a], rules)[pairs, one]
+    theirs = _clear_views(images.clear_bits[b], rules)[pairs, other]
     found = np.empty(a.size)
     for start in range(0, a.size, _TONES_AT_ONCE):
         some = slice(start, start + _TONES_AT_ONCE)
-        left, right = a[some], b[some]
-        mine, theirs = images.tones[left, clear[left, one[some]]], images.tones[right, clear[right, other[some]]]
-        found[some] = agreement_of(mine, theirs)
+        found[some] = agreement_of(images.tones[a[some], mine[some]], images.tones[b[some], theirs[some]])
     return found
 
 
-def _clear_views(images: Images, rules: DuplicateRules) -> Rows:
+def _clear_views(clear_bits: Rows, rules: DuplicateRules) -> Rows:
     """Return the number of each view, or of the first clear one in the place of a plain one: shape (rows, views)."""
-    plain = images.clear_bits < rules.min_clear_bits
+    plain = clear_bits < rules.min_clear_bits
     return np.where(plain, np.argmin(plain, axis=1)[:, None], np.arange(plain.shape[1]))
 
 
