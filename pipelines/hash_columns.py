@@ -25,7 +25,7 @@ from schemas.reasons import Outcome
 _HASHES: Final = ["phash", "phash256", "clear_bits"]
 _VIEWS: Final = ["", "trimmed_"]
 _READ: Final = ["image_url", "raw_sha256", "original_width", "original_height", "outcome"]
-_TONES: Final = [f"{view}tones" for view in _VIEWS]
+TONE_COLUMNS: Final = [f"{view}tones" for view in _VIEWS]
 _VIEWED: Final = [view + name for view in _VIEWS for name in _HASHES]
 _ROWS_PER_GROUP: Final = 100_000
 
@@ -39,7 +39,7 @@ IMAGE_COLUMNS: Final = [
     "raw_sha256",
     *(f"{view}{name}" for view in _VIEWS for name in ("phash", *_WORDS, "clear_bits")),
     "pixels",
-    *_TONES,
+    *TONE_COLUMNS,
 ]
 """What is known of an image's bytes; `hash_table` has its URL before them, `sample_table` the sample's key after.
 
@@ -53,7 +53,7 @@ def hash_table(path: str, *, tones: bool = False) -> pa.Table:
     Of its tones only where asked: they are the most of it.
     """
     tables = []
-    for batch in read_batches(path, _READ + _VIEWED + _TONES * tones):
+    for batch in read_batches(path, _READ + _VIEWED + TONE_COLUMNS * tones):
         rows = pa.Table.from_batches([batch])
         rows = rows.filter(pc.equal(rows["outcome"], Outcome.KEEP.value))
         rows = rows.append_column("pixels", pc.multiply(rows["original_width"], rows["original_height"]))
@@ -81,7 +81,7 @@ def _image_columns(rows: pa.Table) -> dict[str, Any]:
         "raw_sha256": rows["raw_sha256"],
         **{name: column for view in _VIEWS for name, column in _view_columns(rows, view)},
         "pixels": rows["pixels"],
-        **{name: rows[name] for name in _TONES if name in rows.column_names},
+        **{name: rows[name] for name in TONE_COLUMNS if name in rows.column_names},
     }
 
 
@@ -124,10 +124,10 @@ def images_of(table: pa.Table) -> Images:
 def _tones_of(table: pa.Table) -> Tones:
     """Return the tones of each row's views: shape (rows, views, `TONES_BYTES`)."""
     found = np.zeros(TONES_BYTES, np.uint8)
-    if _TONES[0] not in table.column_names:
+    if TONE_COLUMNS[0] not in table.column_names:
         return np.broadcast_to(found, (table.num_rows, len(_VIEWS), TONES_BYTES))
     found = np.zeros((table.num_rows, len(_VIEWS), TONES_BYTES), np.uint8)
-    for view, name in enumerate(_TONES):
+    for view, name in enumerate(TONE_COLUMNS):
         start = 0
         for chunk in table[name].chunks:
             rows = slice(start, start + len(chunk))
@@ -169,7 +169,7 @@ def with_repeats(table: pa.Table) -> pa.Table:
 
 def without_tones(table: pa.Table, rows: npt.NDArray[np.bool_]) -> pa.Table:
     """Return ``table`` with empty tones in the given rows: what is compared with nothing needs none."""
-    for name in _TONES:
+    for name in TONE_COLUMNS:
         kept = pc.if_else(pa.array(rows), pa.scalar(b"", table[name].type), table[name])
         table = table.set_column(table.column_names.index(name), name, kept)
     return table

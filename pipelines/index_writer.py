@@ -14,6 +14,7 @@ from filters.hamming_index import first_bits, tables, turned, turned_again
 from filters.near_duplicates import DuplicateRules, Views, distinct, views
 from pipelines.exchange import Slice, group, read_columns, write_columns
 from pipelines.hash_columns import (
+    TONE_COLUMNS,
     TURNED,
     images_of,
     sample_table,
@@ -52,7 +53,7 @@ class SpreadSamples(beam.DoFn):
         parts = id_part(table["id"].to_numpy(), id_bits(self._samples))
         for handle in write_columns(self._place.exchange, table, parts):
             yield beam.pvalue.TaggedOutput("images", handle)
-        seen = views(images_of(table), self._rules)
+        seen = views(images_of(table.drop_columns(TONE_COLUMNS)), self._rules)  # which need none
         homes = first_bits(turned(seen.phash, tables(self._rules.radius)[0]), file_bits(self._samples))
         for handle in write_columns(self._place.exchange, view_table(seen), homes):
             yield beam.pvalue.TaggedOutput("views", handle)
